@@ -1,0 +1,155 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Catalogue from "@interlock/model/Catalogue"
+import { calcPrice } from "@pydantic/genai-prices"
+import { Effect } from "effect"
+
+const found = (provider: string, model: string) =>
+  Effect.flatMap(Catalogue.Catalogue, (catalogue) => catalogue.get(provider, model))
+
+describe("Catalogue", () => {
+  it.effect("knows at least 30 models of all the named makers, each with limits, a source and a date", () =>
+    Effect.gen(function* () {
+      const { all } = yield* Catalogue.Catalogue
+      assert.isAtLeast(all.length, 30)
+      const providers = new Set(all.map((entry) => entry.provider))
+      for (const provider of ["openai", "anthropic", "google", "mistral", "deepseek", "alibaba", "local", "offline"]) {
+        assert.isTrue(providers.has(provider), provider)
+      }
+      for (const entry of all) {
+        const name = `${entry.provider}/${entry.model}`
+        assert.isAbove(entry.limits.context, 0, name)
+        assert.isAtMost(entry.limits.output, entry.limits.context, name)
+        assert.match(entry.source.url, /^https:/, name)
+        assert.match(entry.source.date, /^\d{4}-\d{2}-\d{2}$/, name)
+      }
+    }).pipe(Effect.provide(Catalogue.layer))
+  )
+
+  it.effect("has a price for every model in the cloud, and says why a local one has none", () =>
+    Effect.gen(function* () {
+      const { all } = yield* Catalogue.Catalogue
+      for (const { provider, model, prices } of all) {
+        if (provider === "local") assert.strictEqual(prices._tag, "Unpriced", model)
+        else assert.strictEqual(prices._tag, "Priced", `${provider}/${model}`)
+        if (prices._tag === "Unpriced") assert.include(prices.reason, "Catalogue.layerWith")
+        else {
+          assert.isNotEmpty(prices.source)
+          assert.match(prices.asOf, /^\d{4}-\d{2}-\d{2}$/)
+        }
+      }
+    }).pipe(Effect.provide(Catalogue.layer))
+  )
+
+  it.effect("takes the prices of the price list as they are, tiers included", () =>
+    Effect.gen(function* () {
+      const at = Date.parse("2026-11-23T12:00:00Z")
+      const { all } = yield* Catalogue.Catalogue
+      for (const { provider, model, prices } of all) {
+        if (prices._tag === "Unpriced" || provider === "alibaba" || provider === "offline") continue
+        for (const tokens of [1_000, 199_999, 200_000, 200_001, 272_000, 300_000]) {
+          const rates = Catalogue.ratesAt(prices, at)!
+          const expected = calcPrice({ input_tokens: tokens, output_tokens: 10 }, model, {
+            providerId: provider,
+            timestamp: new Date(at)
+          })!
+          const mine = (Catalogue.rateAt(rates.input, tokens) * tokens) / 1e6
+          assert.closeTo(mine, expected.input_price, 1e-9, `${provider}/${model} at ${tokens}`)
+        }
+      }
+    }).pipe(Effect.provide(Catalogue.layer))
+  )
+
+  it.effect("finds a model by alias, by dated name and whatever the case", () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* found("openai", "gpt-5.6")).model, "gpt-5.6-sol")
+      assert.strictEqual((yield* found("OpenAI", "GPT-4o")).model, "gpt-4o")
+      const dated = yield* found("openai", "gpt-4o-2024-05-13")
+      assert.strictEqual(dated.model, "gpt-4o-2024-05-13")
+      assert.strictEqual(dated.limits.context, 128_000)
+      // That snapshot of the model costs more than the model does today.
+      assert.strictEqual(dated.prices._tag === "Priced" && dated.prices.periods[0]!.rates.input, 5)
+    }).pipe(Effect.provide(Catalogue.layer))
+  )
+
+  it.effect("names the nearest models and the cure when a model is unknown", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(found("openai", "gpt4o-mini"))
+      assert.strictEqual(error._tag, "UnknownModel")
+      assert.strictEqual(error.suggestions[0], "openai/gpt-4o-mini")
+      assert.include(error.message, "openai/gpt4o-mini")
+      assert.include(error.message, "Catalogue.layerWith")
+      const wrongProvider = yield* Effect.flip(found("anthropic", "gpt-5"))
+      assert.include(wrongProvider.suggestions, "openai/gpt-5")
+      const far = yield* Effect.flip(found("openai", "zzzzzzzzzzzz"))
+      assert.deepStrictEqual(far.suggestions, [])
+    }).pipe(Effect.provide(Catalogue.layer))
+  )
+
+  it.effect("lets the user correct an entry and add one", () =>
+    Effect.gen(function* () {
+      const corrected = yield* found("openai", "gpt-4o")
+      assert.strictEqual(corrected.limits.context, 128_000)
+      assert.deepStrictEqual(corrected.parameters.temperature, { _tag: "Range", minimum: 0, maximum: 1 })
+      assert.strictEqual(corrected.prices._tag === "Priced" && corrected.prices.periods[0]!.rates.input, 2)
+      const added = yield* found("local", "my-finetune")
+      assert.strictEqual(added.prices._tag, "Unpriced")
+      assert.strictEqual(added.limits.output, 4_096)
+    }).pipe(
+      Effect.provide(
+        Catalogue.layerWith([
+          {
+            provider: "openai",
+            model: "gpt-4o",
+            parameters: { temperature: { _tag: "Range", minimum: 0, maximum: 1 } },
+            prices: Catalogue.declarePrices({ input: 2, output: 8 })
+          },
+          { provider: "local", model: "my-finetune", runs: "local", limits: { context: 32_768, output: 4_096 } }
+        ])
+      )
+    )
+  )
+
+  it.effect("refuses an added model without limits, and prices that are not numbers", () =>
+    Effect.gen(function* () {
+      const use = (override: Catalogue.Override) =>
+        Effect.flip(Effect.provide(found("x", "y"), Catalogue.layerWith([override])))
+      const unlimited = yield* use({ provider: "x", model: "y" })
+      assert.strictEqual(unlimited._tag, "InvalidEntry")
+      assert.include(unlimited.message, "limits")
+      const limits = { context: 1_000, output: 100 }
+      const negative = yield* use({
+        provider: "x",
+        model: "y",
+        limits,
+        prices: Catalogue.declarePrices({ input: -1, output: Number.NaN })
+      })
+      assert.strictEqual(negative._tag, "InvalidEntry")
+      assert.include(negative.message, "US dollars")
+    })
+  )
+
+  it("calls a model whose price list is empty unpriced, not free", () => {
+    assert.strictEqual(Catalogue.knownPrices("google", "gemma-3-27b-it")._tag, "Unpriced")
+    assert.strictEqual(Catalogue.knownPrices("openai", "no-such-model")._tag, "Unpriced")
+    assert.strictEqual(Catalogue.knownPrices("groq", "llama-3.1-8b-instant")._tag, "Priced")
+  })
+
+  it("follows prices that change by date and by time of day", () => {
+    const prices: Catalogue.Priced = {
+      _tag: "Priced",
+      source: "test",
+      asOf: "2026-01-01",
+      periods: [
+        { rates: { input: 1, output: 1 } },
+        { from: "2026-06-01", rates: { input: 2, output: 2 } },
+        { daily: { start: "22:00:00Z", end: "02:00:00Z" }, rates: { input: 3, output: 3 } }
+      ]
+    }
+    const inputAt = (moment: string) => Catalogue.ratesAt(prices, Date.parse(moment))!.input
+    assert.strictEqual(inputAt("2026-05-31T12:00:00Z"), 1)
+    assert.strictEqual(inputAt("2026-06-01T12:00:00Z"), 2)
+    assert.strictEqual(inputAt("2026-06-01T23:00:00Z"), 3)
+    assert.strictEqual(inputAt("2026-06-02T01:59:59Z"), 3)
+    assert.strictEqual(inputAt("2026-06-02T02:00:00Z"), 2)
+  })
+})
