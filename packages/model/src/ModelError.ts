@@ -44,13 +44,13 @@ export class RateLimited extends Schema.TaggedClass<RateLimited>()("RateLimited"
 }) {}
 
 /**
- * No connection, no first part or no next part within the time allowed. Retryable.
+ * No connection, no first part, no next part or no complete answer within the time allowed. Retryable.
  *
  * @category reasons
  * @since 0.1.0
  */
 export class Timeout extends Schema.TaggedClass<Timeout>()("Timeout", {
-  phase: Schema.Literals(["connect", "first-part", "idle"]),
+  phase: Schema.Literals(["connect", "first-part", "idle", "whole"]),
   afterMs: Schema.Number
 }) {}
 

@@ -32,6 +32,8 @@ const sentences: { readonly [P in Phase]: string } = {
   whole: "no complete answer"
 }
 
+const words = { connect: "connect", firstPart: "first-part", idle: "idle", whole: "whole" } as const
+
 /** Who wants to know that the response head of a request has arrived; a request is known by its signal. */
 const heads = new WeakMap<AbortSignal, () => void>()
 
@@ -93,7 +95,8 @@ class Call<E> {
       this.await(phase)
       this.expired = () => {
         const detail = `${sentences[this.phase]} within ${this.limits[this.phase] / 1000} s`
-        settle(Exit.fail(this.fail({ reason: "Timeout", detail })))
+        const missed = { phase: words[this.phase], afterMs: this.limits[this.phase] }
+        settle(Exit.fail(this.fail({ reason: "Timeout", detail, missed })))
         this.close()
       }
       const { signal } = this.controller

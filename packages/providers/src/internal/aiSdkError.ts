@@ -7,6 +7,7 @@
  *
  * @since 0.1.0
  */
+import { ModelError } from "@interlock/model"
 
 /** A reason, and a short detail that is safe to show. */
 export interface Failure {
@@ -22,6 +23,8 @@ export interface Failure {
     | "Network"
   readonly detail: string
   readonly retryAfterMs?: number
+  readonly status?: number
+  readonly missed?: { readonly phase: "connect" | "first-part" | "idle" | "whole"; readonly afterMs: number }
 }
 
 interface Body {
@@ -112,11 +115,11 @@ const fromStatus = (status: number, body: Body, headers: unknown, nowMs: number)
   }
   if (status === 408 || status === 409 || status >= 500) {
     const retryAfterMs = retryAfter(headers, nowMs)
-    return { reason: "Overloaded", detail, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
+    return { reason: "Overloaded", detail, status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
   }
   if (status < 400) return { reason: "InvalidAnswer", detail: `${status} with a body that is no answer` }
   if (filtered.test(text)) return { reason: "ContentFiltered", detail }
-  return { reason: "BadRequest", detail: body.message === "" ? detail : `${detail}: ${body.message}` }
+  return { reason: "BadRequest", status, detail: body.message === "" ? detail : `${detail}: ${body.message}` }
 }
 
 /** The HTTP status that a provider's error frame inside a stream stands for. */
@@ -187,4 +190,46 @@ export const classify = (error: unknown, nowMs: number): Failure => {
   }
   if (name === "AbortError" || name === "TimeoutError") return { reason: "Timeout", detail: name }
   return { reason: "InvalidAnswer", detail: body.code || name || "an error without a name" }
+}
+
+const reason = (failure: Failure): ModelError.ModelError["reason"] => {
+  const { missed, retryAfterMs, status } = failure
+  const wait = retryAfterMs === undefined ? {} : { retryAfterMs }
+  const code = status === undefined ? {} : { status }
+  switch (failure.reason) {
+    case "RateLimited":
+      return new ModelError.RateLimited(wait)
+    case "Timeout":
+      return new ModelError.Timeout(missed ?? { phase: "connect", afterMs: 0 })
+    case "Overloaded":
+      return new ModelError.Overloaded({ ...code, ...wait })
+    case "BadRequest":
+      return new ModelError.BadRequest(code)
+    default:
+      return new ModelError[failure.reason]()
+  }
+}
+
+const sentences: { readonly [R in Failure["reason"]]: readonly [what: string, cure: string] } = {
+  RefusedKey: ["refused the key for", "set a valid key that may use this model"],
+  Quota: ["has no quota left for", "add credit to the account, or send the call to another provider"],
+  RateLimited: ["had too many requests for", "wait, or put a limit above the call"],
+  Timeout: ["took too long with", "raise the limit in Timeouts, or fall back to another model"],
+  Overloaded: ["is overloaded or broken for", "retry later, or fall back to another model"],
+  BadRequest: ["does not accept the request to", "correct the prompt or the parameter"],
+  ContentFiltered: ["filtered the call of", "rephrase the prompt, or choose a model with another filter"],
+  InvalidAnswer: ["gave an answer that cannot be read for", "retry, or fall back to another model"],
+  Network: ["could not be reached, or was lost, for", "check the network and the base URL, or retry"]
+}
+
+/** The typed error, with a message that names the provider, the model, the rule and the cure. */
+export const toModelError = (provider: string, model: string, failure: Failure): ModelError.ModelError => {
+  const [what, cure] = sentences[failure.reason]
+  const wait = failure.retryAfterMs === undefined ? "" : `, retry after ${failure.retryAfterMs / 1000} s`
+  return new ModelError.ModelError({
+    provider,
+    model,
+    reason: reason(failure),
+    message: `${provider} ${what} ${model} (${failure.detail}${wait}): ${cure}`
+  })
 }
