@@ -105,6 +105,18 @@ export const map = <A, E, B>(self: Reply<A, E>, f: (part: A) => B): Reply<B, E> 
   self._tag === "Whole" ? whole(self.parts.map(f)) : live(Stream.map(self.parts, f))
 
 /**
+ * Transforms the stream of a live reply, for instance to end it cleanly on an error that comes after the first part; a whole
+ * reply stays as it is. An error disappears from a pipeline's type only when a stage handles it before the first part and after.
+ *
+ * @category mapping
+ * @since 0.1.0
+ */
+export const mapLive = <A, E, E2>(
+  self: Reply<A, E>,
+  f: (parts: Stream.Stream<A, E>) => Stream.Stream<A, E2>
+): Reply<A, E2> => (self._tag === "Whole" ? self : live(f(self.parts)))
+
+/**
  * Runs `finalizer` once: when the last part is here, when the stream failed, or when the caller left. A live reply that nobody
  * reads is finished when the surrounding scope closes.
  *

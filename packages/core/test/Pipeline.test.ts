@@ -234,14 +234,12 @@ describe("Tracing", () => {
       const outer = Pipeline.make("outer", { input: [Question], protocol: words })
         .use(preset)
         .to(greet)
-      yield* outer
-        .run(Question.context("x"))
-        .pipe(
-          Effect.provideService(Tracing.Tracing, {
-            part: (span, place, part) => span.attribute(place.kind, String(part).length)
-          }),
-          Effect.provide([dictionary, layer])
-        )
+      yield* outer.run(Question.context("x")).pipe(
+        Effect.provideService(Tracing.Tracing, {
+          part: (span, place, part) => span.attribute(place.kind, String(part).length)
+        }),
+        Effect.provide([dictionary, layer])
+      )
       assert.deepStrictEqual(
         spans.map((span) => span.name),
         ["detectLanguage", "shout", "greet"]
