@@ -89,8 +89,9 @@ export type Rate =
 /**
  * The rates of a model: US dollars per million tokens, except `perImage` (US dollars per image made).
  *
- * A rate that is left out is the rate of its parent: `cacheRead` and `cacheWrite` and `inputImage` fall back to
- * `input`; `outputReasoning` and `outputImage` to `output`.
+ * A rate that is left out is the rate of its parent: `cacheRead`, `cacheWrite` and `inputImage` fall back to `input`,
+ * `outputImage` and `outputReasoning` to `output`. `outputReasoning` is that of the whole output of a call in which the
+ * model reasoned, where a provider bills such calls otherwise.
  *
  * @category prices
  * @since 0.1.0

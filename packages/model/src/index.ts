@@ -6,8 +6,10 @@
  * @since 0.1.0
  */
 export { Caller, type Identity } from "./Caller.ts"
+export * as Catalogue from "./Catalogue.ts"
 export * as Chat from "./Chat.ts"
 export { type Candidate, type Choice, ChosenModel, type ModelReference } from "./ChosenModel.ts"
+export * as Cost from "./Cost.ts"
 export * as GenAi from "./GenAi.ts"
 export * as Journal from "./Journal.ts"
 export * as ModelError from "./ModelError.ts"
@@ -16,3 +18,4 @@ export * as Part from "./Part.ts"
 export * as Prompt from "./Prompt.ts"
 export { RawPrompt, SafePrompt } from "./Prompt.ts"
 export type { SafeText } from "./SafeText.ts"
+export * as TokenCount from "./TokenCount.ts"
