@@ -3,5 +3,12 @@
  *
  * @since 0.1.0
  */
+export * as AiSdk from "./AiSdk.ts"
+export * as Anthropic from "./Anthropic.ts"
 export { callModel } from "./callModel.ts"
+export * as Google from "./Google.ts"
+export { MissingKey } from "./MissingKey.ts"
 export * as Models from "./Models.ts"
+export * as OpenAi from "./OpenAi.ts"
+export * as OpenAiCompatible from "./OpenAiCompatible.ts"
+export * as Timeouts from "./Timeouts.ts"

@@ -1,59 +1,49 @@
-import { createAnthropic } from "@ai-sdk/anthropic"
-import { createGoogleGenerativeAI } from "@ai-sdk/google"
-import { createOpenAI } from "@ai-sdk/openai"
-import { createOpenAICompatible } from "@ai-sdk/openai-compatible"
-import type { LanguageModelV4 } from "@ai-sdk/provider"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Latch, Queue, Stream } from "effect"
+import { Reply } from "@interlock/core"
+import { Chat, Journal, type ModelError, type Part } from "@interlock/model"
+import { Duration, Effect, Exit, Fiber, Latch, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { live, watchedFetch, whole } from "../src/internal/aiSdkCall.ts"
-import type { Failure } from "../src/internal/aiSdkError.ts"
+import { Timeouts } from "../src/index.ts"
+import { canary, type Delivery, deliveries, everyWay, facts, flow, key, models } from "./fixture.ts"
 import { nobody, type Protocol, protocols, type Scene, wire } from "./wire.ts"
 
-const apiKey = "sk-canary-0123456789abcdef"
+const cases = everyWay(protocols)
 
-const model = (protocol: Protocol, url: string): LanguageModelV4 => {
-  const settings = { apiKey, fetch: watchedFetch }
-  switch (protocol) {
-    case "openai-responses":
-      return createOpenAI({ ...settings, baseURL: `${url}/v1` }).responses("wire-1")
-    case "openai-chat":
-      return createOpenAI({ ...settings, baseURL: `${url}/v1` }).chat("wire-1")
-    case "anthropic":
-      return createAnthropic({ ...settings, baseURL: `${url}/v1` })("wire-1")
-    case "google":
-      return createGoogleGenerativeAI({ ...settings, baseURL: `${url}/v1beta` })("wire-1")
-    case "compatible":
-      return createOpenAICompatible({ ...settings, name: "compatible", baseURL: `${url}/v1`, includeUsage: true })(
-        "wire-1"
-      )
-  }
+/** All the parts of one call, whole or live. */
+const ask = (protocol: Protocol, url: string, delivery: Delivery, given = facts(protocol)) =>
+  Effect.provide(
+    delivery === "whole"
+      ? Effect.scoped(Effect.flatMap(flow.handle(given), Reply.collect))
+      : Stream.runCollect(flow.stream(given)),
+    models(url)
+  )
+
+const fold = (parts: ReadonlyArray<Part.Part>) => parts.reduce(Chat.protocol.append, Chat.protocol.empty())
+
+/** An error says neither the key nor the prompt, wherever one looks. */
+const expectSilent = (error: ModelError.ModelError) => {
+  const said = `${JSON.stringify(error)} ${String(error)} ${error.stack} ${JSON.stringify(error.cause)}`
+  expect(said).not.toContain(key)
+  expect(said).not.toContain(canary)
 }
-const limits = { connect: 10_000, firstPart: 60_000, idle: 30_000, whole: 600_000 }
-const options = { prompt: [{ role: "user" as const, content: [{ type: "text" as const, text: "hello" }] }] }
-const fail = (failure: Failure) => failure
 
-type Delivery = "whole" | "live"
-const ask = (protocol: Protocol, url: string, delivery: Delivery) =>
-  delivery === "whole"
-    ? Effect.scoped(whole(model(protocol, url), options, limits, fail))
-    : Effect.scoped(Effect.flatMap(live(model(protocol, url), options, limits, fail), Stream.runCollect))
-
-const textOf = (parts: ReadonlyArray<any>) =>
-  parts.map((part) => (part.type === "text" ? part.text : part.type === "text-delta" ? part.delta : "")).join("")
-
-const cases = protocols.flatMap((protocol) => (["whole", "live"] as const).map((delivery) => ({ protocol, delivery })))
-
-const failing = (name: string, scene: Scene, expected: (failure: Failure, delivery: Delivery) => void) =>
+const failing = (name: string, scene: Scene, expected: object, ways = cases) =>
   describe(name, () => {
-    for (const { protocol, delivery } of cases) {
+    for (const { protocol, delivery } of ways) {
       it.effect(`${protocol}, ${delivery}`, () =>
         Effect.gen(function* () {
           const server = yield* wire(scene)
-          const failure = yield* Effect.flip(ask(protocol, server.url, delivery))
-          expected(failure, delivery)
-          expect(JSON.stringify(failure)).not.toContain(apiKey)
-          expect(server.seen.length).toBe(1)
+          const journal = Journal.make()
+          const error = yield* Effect.flip(ask(protocol, server.url, delivery)).pipe(
+            Effect.provideService(Journal.Journal, journal)
+          )
+          expect(error).toMatchObject({ _tag: "ModelError", provider: protocol, model: "wire-1", ...expected })
+          expect(error.message).toContain(`${protocol} `)
+          expectSilent(error)
+          expect(server.seen).toHaveLength(1)
+          expect(journal.events()).toMatchObject([
+            { _tag: "Attempt", provider: protocol, model: "wire-1", outcome: "failed", error: error.reason._tag }
+          ])
         })
       )
     }
@@ -64,91 +54,354 @@ describe("an answer", () => {
     it.effect(`${protocol}, ${delivery}`, () =>
       Effect.gen(function* () {
         const server = yield* wire({ say: { deltas: ["Hello", ", ", "world"] } })
-        const parts = yield* ask(protocol, server.url, delivery)
-        expect(textOf(parts)).toBe("Hello, world")
+        const journal = Journal.make()
+        const parts = yield* ask(protocol, server.url, delivery).pipe(Effect.provideService(Journal.Journal, journal))
+        const answer = fold(parts)
+        expect(answer.text).toBe("Hello, world")
+        expect(answer.finishReason).toBe("stop")
+        expect(answer.usage.inputTokens.total).toBe(7)
+        expect(answer.usage.outputTokens.total).toBe(3)
+        expect(parts.filter((part) => part.type === "text-delta")).toHaveLength(delivery === "live" ? 3 : 0)
+        expect(journal.events()).toMatchObject([{ _tag: "Attempt", outcome: "answered", usage: answer.usage }])
+        const { headers } = server.seen[0]!
+        expect(headers.authorization ?? headers["x-api-key"] ?? headers["x-goog-api-key"]).toContain(key)
+      })
+    )
+  }
+
+  it.effect("carries the settings over the wire", () =>
+    Effect.gen(function* () {
+      const server = yield* wire({ say: { deltas: ["a"] } })
+      const given = facts("openai-chat", {
+        temperature: 0.5,
+        topP: 0.9,
+        maxOutputTokens: 12,
+        stop: ["END"],
+        seed: 3,
+        presencePenalty: 0.25,
+        frequencyPenalty: -0.25,
+        responseFormat: { type: "json", name: "answer", schema: { type: "object", properties: {} } }
+      })
+      yield* ask("openai-chat", server.url, "whole", given)
+      expect(server.seen[0]!.body).toMatchObject({
+        model: "wire-1",
+        temperature: 0.5,
+        top_p: 0.9,
+        max_tokens: 12,
+        stop: ["END"],
+        seed: 3,
+        presence_penalty: 0.25,
+        frequency_penalty: -0.25,
+        response_format: { type: "json_schema", json_schema: { name: "answer" } }
+      })
+    })
+  )
+})
+
+describe("a tool call", () => {
+  for (const { protocol, delivery } of cases) {
+    it.effect(`${protocol}, ${delivery}`, () =>
+      Effect.gen(function* () {
+        const tool = { id: "call_1", name: "look_up", params: { parcel: 42 } }
+        const server = yield* wire({ say: { deltas: [], tool } })
+        const given = facts(protocol, {
+          tools: [
+            {
+              name: "look_up",
+              description: "Finds a parcel",
+              parameters: { type: "object", properties: { parcel: { type: "number" } }, required: ["parcel"] }
+            }
+          ],
+          toolChoice: "required"
+        })
+        const answer = fold(yield* ask(protocol, server.url, delivery, given))
+        expect(answer.toolCalls).toMatchObject([{ name: "look_up", params: { parcel: 42 } }])
+        expect(answer.finishReason).toBe("tool-calls")
+        expect(JSON.stringify(server.seen[0]!.body)).toContain("look_up")
       })
     )
   }
 })
 
 failing(
-  "refused key",
-  { status: 401, body: { error: { message: `bad ${apiKey}`, code: "invalid_api_key" } } },
-  (failure) => expect(failure.reason).toBe("RefusedKey")
+  "a refused key",
+  { status: 401, body: { error: { message: `bad key ${key}`, code: "invalid_api_key" } } },
+  { reason: { _tag: "RefusedKey" } }
 )
-failing("429 with Retry-After", { status: 429, headers: { "retry-after": "7" } }, (failure) =>
-  expect(failure).toMatchObject({ reason: "RateLimited", retryAfterMs: 7000 })
+failing(
+  "no credit left",
+  { status: 429, body: { error: { message: "You exceeded your quota", code: "insufficient_quota" } } },
+  { reason: { _tag: "Quota" } }
 )
-failing("429 without", { status: 429 }, (failure) => {
-  expect(failure.reason).toBe("RateLimited")
-  expect(failure.retryAfterMs).toBe(undefined)
-})
-failing("503", { status: 503 }, (failure) => expect(failure.reason).toBe("Overloaded"))
-failing("not an answer", { html: "<html>" }, (failure) => expect(failure.reason).toBe("InvalidAnswer"))
-failing("garbage", { say: { deltas: ["a", "b"] }, garbageAfter: 1 }, (failure) => {
-  expect(failure.reason).toBe("InvalidAnswer")
-})
-failing("cut", { say: { deltas: ["a", "b"] }, cutAfter: 1 }, (failure) => {
-  expect(failure.reason).toBe("Network")
-})
-failing("end", { say: { deltas: ["a", "b"] }, endAfter: 1 }, (failure) => {
-  expect(failure.reason).toBe("Network")
-})
-failing("filtered", { say: { deltas: [], filtered: true } }, (failure) =>
-  expect(failure.reason).toBe("ContentFiltered")
+failing(
+  "429 with Retry-After in seconds",
+  { status: 429, headers: { "retry-after": "7" } },
+  { reason: { _tag: "RateLimited", retryAfterMs: 7000 } }
 )
+failing(
+  "429 with Retry-After as a date",
+  { status: 429, headers: { "retry-after": "Thu, 01 Jan 1970 00:00:09 GMT" } },
+  { reason: { _tag: "RateLimited", retryAfterMs: 9000 } }
+)
+failing(
+  "429 without Retry-After",
+  { status: 429 },
+  { reason: { _tag: "RateLimited" }, message: expect.not.stringContaining("retry after") }
+)
+failing(
+  "429 with Google's RetryInfo",
+  {
+    status: 429,
+    body: {
+      error: {
+        code: 429,
+        message: "Resource exhausted",
+        status: "RESOURCE_EXHAUSTED",
+        details: [{ "@type": "type.googleapis.com/google.rpc.RetryInfo", retryDelay: "1.5s" }]
+      }
+    }
+  },
+  { reason: { _tag: "RateLimited", retryAfterMs: 1500 } },
+  everyWay(["google"])
+)
+for (const status of [408, 409, 500, 503, 529]) {
+  failing(
+    String(status),
+    { status },
+    { reason: { _tag: "Overloaded", status } },
+    everyWay(["openai-chat", "anthropic"])
+  )
+}
+failing(
+  "a bad request",
+  { status: 400, body: { error: { message: "max_tokens is too large", type: "invalid_request_error" } } },
+  { reason: { _tag: "BadRequest", status: 400 } }
+)
+failing(
+  "a filtered prompt",
+  { status: 400, body: { error: { message: "The prompt was filtered", code: "content_filter" } } },
+  { reason: { _tag: "ContentFiltered" } }
+)
+failing("a filtered answer", { say: { deltas: [], filtered: true } }, { reason: { _tag: "ContentFiltered" } })
+failing("an answer that is no answer", { html: "<html></html>" }, { reason: { _tag: "InvalidAnswer" } })
+failing(
+  "garbage in the answer",
+  { say: { deltas: ["a", "b"] }, garbageAfter: 1 },
+  { reason: { _tag: "InvalidAnswer" } }
+)
+failing("a connection cut in the answer", { say: { deltas: ["a", "b"] }, cutAfter: 1 }, { reason: { _tag: "Network" } })
+failing("an answer that ends too early", { say: { deltas: ["a", "b"] }, endAfter: 1 }, { reason: { _tag: "Network" } })
+
+const live = (...protocols: ReadonlyArray<Protocol>) =>
+  protocols.map((protocol) => ({ protocol, delivery: "live" as const }))
+failing(
+  "an overload said in the stream",
+  { frame: { type: "error", error: { type: "overloaded_error", message: `Overloaded ${canary}` } } },
+  { reason: { _tag: "Overloaded" } },
+  live("anthropic")
+)
+failing(
+  "an error said in the stream",
+  { frame: { error: { message: `bad ${canary}`, type: "server_error" } } },
+  { reason: { _tag: "Overloaded" } },
+  live("openai-chat", "compatible")
+)
+failing(
+  "a rate limit said in the stream",
+  { frame: { error: { code: 429, status: "RESOURCE_EXHAUSTED", message: "slow down" } } },
+  { reason: { _tag: "RateLimited" } },
+  live("google")
+)
+
+describe("wrong usage", () => {
+  for (const { protocol, delivery } of cases) {
+    it.effect(`fractions and negative counts: ${protocol}, ${delivery}`, () =>
+      Effect.gen(function* () {
+        const server = yield* wire({ say: { deltas: ["a"], input: -5, output: 2.4 } })
+        const exit = yield* Effect.exit(ask(protocol, server.url, delivery))
+        if (Exit.isSuccess(exit)) {
+          const { inputTokens, outputTokens } = fold(exit.value).usage
+          for (const count of [...Object.values(inputTokens), ...Object.values(outputTokens)]) {
+            expect(Number.isSafeInteger(count)).toBe(true)
+            expect(count).toBeGreaterThanOrEqual(0)
+          }
+        } else {
+          expect(JSON.stringify(exit.cause)).toContain("InvalidAnswer")
+        }
+      })
+    )
+    it.effect(`words: ${protocol}, ${delivery}`, () =>
+      Effect.gen(function* () {
+        const server = yield* wire({ say: { deltas: ["a"], input: "many", output: null } })
+        const exit = yield* Effect.exit(ask(protocol, server.url, delivery))
+        if (Exit.isSuccess(exit)) expect(fold(exit.value).usage.inputTokens.total).not.toBe("many")
+        else expect(JSON.stringify(exit.cause)).toContain("InvalidAnswer")
+      })
+    )
+  }
+})
 
 describe("nobody listens", () => {
   for (const { protocol, delivery } of cases) {
     it.effect(`${protocol}, ${delivery}`, () =>
       Effect.gen(function* () {
-        const failure = yield* Effect.flip(ask(protocol, yield* nobody, delivery))
-        expect(failure).toEqual({ reason: "Network", detail: "ECONNREFUSED" })
+        const error = yield* Effect.flip(ask(protocol, yield* nobody, delivery))
+        expect(error).toMatchObject({ _tag: "ModelError", reason: { _tag: "Network" } })
+        expectSilent(error)
       })
     )
   }
 })
 
-describe("hang", () => {
+const { connect, firstPart, idle, whole } = Timeouts.defaults
+
+describe("a server that hangs", () => {
   for (const { protocol, delivery } of cases) {
-    it.effect(`${protocol}, ${delivery}`, () =>
+    it.effect(`without a response head: ${protocol}, ${delivery}`, () =>
       Effect.gen(function* () {
         const server = yield* wire({ hang: true })
         const fiber = yield* Effect.forkChild(Effect.flip(ask(protocol, server.url, delivery)))
         yield* server.arrived
-        yield* TestClock.adjust(delivery === "whole" ? limits.whole : limits.connect)
-        expect((yield* Fiber.join(fiber)).reason).toBe("Timeout")
+        const limit = delivery === "whole" ? whole : connect
+        yield* TestClock.adjust(limit)
+        expect((yield* Fiber.join(fiber)).reason).toMatchObject({
+          _tag: "Timeout",
+          phase: delivery === "whole" ? "whole" : "connect",
+          afterMs: Duration.toMillis(limit)
+        })
         yield* server.cancelled
+      })
+    )
+  }
+
+  for (const protocol of protocols) {
+    it.effect(`before the first part: ${protocol}`, () =>
+      Effect.gen(function* () {
+        const server = yield* wire({ say: { deltas: ["a"] }, stallAfter: 0 })
+        const fiber = yield* ask(protocol, server.url, "live").pipe(
+          Effect.flip,
+          Effect.provideService(Timeouts.Timeouts, { ...Timeouts.defaults, connect: firstPart, idle: firstPart }),
+          Effect.forkChild
+        )
+        yield* server.arrived
+        yield* TestClock.adjust(firstPart)
+        expect((yield* Fiber.join(fiber)).reason).toMatchObject({ _tag: "Timeout" })
+        yield* server.cancelled
+      })
+    )
+
+    it.effect(`between parts, after a slow drip: ${protocol}`, () =>
+      Effect.gen(function* () {
+        const gated = Latch.makeUnsafe(false)
+        const server = yield* wire({ say: { deltas: ["a", "b", "c", "d"] }, gated })
+        const queue = yield* Queue.unbounded<string>()
+        const patient = { ...Timeouts.defaults, connect: firstPart }
+        const fiber = yield* Stream.runForEach(flow.stream(facts(protocol)), (part) =>
+          part.type === "text-delta" ? Queue.offer(queue, part.delta) : Effect.void
+        ).pipe(
+          Effect.flip,
+          Effect.provide(models(server.url)),
+          Effect.provideService(Timeouts.Timeouts, patient),
+          Effect.forkChild
+        )
+        yield* server.arrived
+        for (const delta of ["a", "b", "c"]) {
+          yield* TestClock.adjust(Duration.subtract(idle, Duration.millis(1)))
+          yield* gated.open
+          expect(yield* Queue.take(queue)).toBe(delta)
+        }
+        yield* TestClock.adjust(idle)
+        expect((yield* Fiber.join(fiber)).reason).toMatchObject({ _tag: "Timeout", phase: "idle" })
+        yield* server.cancelled
+      })
+    )
+
+    it.effect(`the time that the caller takes is not counted: ${protocol}`, () =>
+      Effect.gen(function* () {
+        const server = yield* wire({ say: { deltas: ["a", "b", "c"] } })
+        const parts = yield* Stream.runCollect(
+          Stream.tap(flow.stream(facts(protocol)), () => TestClock.adjust(Duration.times(idle, 1.5)))
+        ).pipe(
+          Effect.provide(models(server.url)),
+          Effect.provideService(Timeouts.Timeouts, {
+            ...Timeouts.defaults,
+            whole: Duration.days(1)
+          })
+        )
+        expect(fold(parts).text).toBe("abc")
       })
     )
   }
 })
 
-describe("slow drip, then stall", () => {
+describe("the commit point", () => {
   for (const protocol of protocols) {
-    it.effect(protocol, () =>
+    const open = (url: string) =>
+      flow
+        .handle(facts(protocol))
+        .pipe(Effect.provideService(Reply.Delivery, "live" as const), Effect.provide(models(url)))
+
+    it.effect(`a failure before content is one of the effect: ${protocol}`, () =>
       Effect.gen(function* () {
-        const gated = Latch.makeUnsafe(false)
-        const server = yield* wire({ say: { deltas: ["a", "b", "c", "d"] }, gated })
-        const queue = yield* Queue.unbounded<string>()
-        const fiber = yield* Effect.scoped(
-          Effect.flatMap(live(model(protocol, server.url), options, limits, fail), (parts) =>
-            Stream.runForEach(parts, (part) =>
-              part.type === "text-delta" ? Queue.offer(queue, part.delta) : Effect.void
-            )
-          )
-        ).pipe(Effect.exit, Effect.forkChild)
-        yield* server.arrived
-        for (const delta of ["a", "b", "c"]) {
-          yield* TestClock.adjust(limits.idle - 1)
-          yield* gated.open
-          expect(yield* Queue.take(queue)).toBe(delta)
-        }
-        yield* TestClock.adjust(limits.idle)
-        const exit = yield* Fiber.join(fiber)
-        expect(exit).toEqual(Exit.fail({ reason: "Timeout", detail: "no further part within 30 s" }))
-        yield* server.cancelled
+        const server = yield* wire({ say: { deltas: ["a"] }, cutAfter: 0 })
+        const exit = yield* Effect.exit(open(server.url))
+        expect(Exit.isFailure(exit)).toBe(true)
       })
     )
+
+    it.effect(`a failure after content is one of the stream: ${protocol}`, () =>
+      Effect.gen(function* () {
+        const server = yield* wire({ say: { deltas: ["a", "b"] }, cutAfter: 1 })
+        const reply = yield* open(server.url)
+        const seen: Array<string> = []
+        const error = yield* Effect.flip(
+          Stream.runForEach(Reply.toStream(reply), (part) =>
+            Effect.sync(() => {
+              if (part.type === "text-delta") seen.push(part.delta)
+            })
+          )
+        )
+        expect(seen).toEqual(["a"])
+        expect(error).toMatchObject({ _tag: "ModelError", reason: { _tag: "Network" } })
+      })
+    )
+  }
+})
+
+describe("a caller that leaves", () => {
+  for (const protocol of protocols) {
+    it.effect(`after the first delta cancels the request: ${protocol}`, () =>
+      Effect.gen(function* () {
+        const server = yield* wire({ say: { deltas: ["a", "b"] }, stallAfter: 1 })
+        const journal = Journal.make()
+        const first = yield* flow.stream(facts(protocol)).pipe(
+          Stream.filter((part) => part.type === "text-delta"),
+          Stream.take(1),
+          Stream.runCollect,
+          Effect.provide(models(server.url)),
+          Effect.provideService(Journal.Journal, journal)
+        )
+        expect(first).toMatchObject([{ delta: "a" }])
+        yield* server.cancelled
+        expect(journal.events()).toMatchObject([{ _tag: "Attempt", outcome: "interrupted" }])
+      })
+    )
+
+    for (const delivery of deliveries) {
+      it.effect(`while it waits cancels the request: ${protocol}, ${delivery}`, () =>
+        Effect.gen(function* () {
+          const server = yield* wire({ hang: true })
+          const journal = Journal.make()
+          const fiber = yield* ask(protocol, server.url, delivery).pipe(
+            Effect.provideService(Journal.Journal, journal),
+            Effect.forkChild
+          )
+          yield* server.arrived
+          yield* Fiber.interrupt(fiber)
+          yield* server.cancelled
+          expect(journal.events()).toMatchObject([{ _tag: "Attempt", outcome: "interrupted" }])
+        })
+      )
+    }
   }
 })

@@ -1,0 +1,84 @@
+/**
+ * `AiSdk` makes any language model of the AI SDK (`LanguageModelV4`) a handler or a provider, and a closed pipeline such a
+ * model.
+ *
+ * The provider packages of the AI SDK speak the wire protocols; the rest of the AI SDK is not used, so nothing is retried
+ * behind the pipeline's back. What a model says that has no equal here is kept in the `finish` part's `metadata.interlock`.
+ *
+ * ```ts
+ * import { createOpenAICompatible } from "@ai-sdk/openai-compatible"
+ * import { AiSdk } from "@interlock/providers"
+ *
+ * const local = createOpenAICompatible({ name: "local", baseURL: "http://127.0.0.1:8080/v1", fetch: AiSdk.fetch })
+ * export const callLocal = AiSdk.handler(local("qwen3-8b"))
+ * export const provider = AiSdk.provider("local", (model) => local(model))
+ * ```
+ *
+ * @since 0.1.0
+ */
+import type { LanguageModelV4 } from "@ai-sdk/provider"
+import { type Handler, Pipeline, Reply } from "@interlock/core"
+import { type ModelError, Parameters, type Part, SafePrompt } from "@interlock/model"
+import { Duration, Effect } from "effect"
+import { live, watchedFetch, whole } from "./internal/aiSdkCall.ts"
+import { toModelError } from "./internal/aiSdkError.ts"
+import { toCallOptions } from "./internal/aiSdkOptions.ts"
+import { recorded } from "./internal/attempt.ts"
+import type { ModelProvider, ModelReply, ModelRequest } from "./Models.ts"
+import * as Timeouts from "./Timeouts.ts"
+
+type Asked = Pick<ModelRequest, "prompt" | "settings" | "delivery" | "provider" | "model">
+
+const call = (model: LanguageModelV4, request: Asked): ModelReply =>
+  Effect.flatMap(Timeouts.Timeouts, (phases): ModelReply => {
+    const limits = {
+      connect: Duration.toMillis(phases.connect),
+      firstPart: Duration.toMillis(phases.firstPart),
+      idle: Duration.toMillis(phases.idle),
+      whole: Duration.toMillis(phases.whole)
+    }
+    const options = toCallOptions(request.prompt, request.settings)
+    const fail = toModelError.bind(undefined, request.provider, request.model)
+    return request.delivery === "whole"
+      ? Effect.map(whole(model, options, limits, fail), Reply.whole)
+      : Effect.map(live(model, options, limits, fail), Reply.live)
+  })
+
+/**
+ * Makes a provider of a function from a model's name to the AI SDK's model.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const provider = (name: string, modelOf: (model: string) => LanguageModelV4): ModelProvider => ({
+  name,
+  call: (request) => Effect.suspend(() => call(modelOf(request.model), request))
+})
+
+/**
+ * Makes a handler of one model, for a pipeline that does not choose. It asks for the redacted prompt and the parameters,
+ * answers whole or live as the caller wants it, and writes each try into the journal.
+ *
+ * @category handlers
+ * @since 0.1.0
+ */
+export const handler = (
+  model: LanguageModelV4
+): Handler.Handler<SafePrompt | Parameters, Part.Part, ModelError.ModelError> => {
+  const name = { provider: model.provider, model: model.modelId }
+  return Pipeline.handler(
+    `${model.provider}/${model.modelId}`,
+    { needs: { prompt: SafePrompt, settings: Parameters } },
+    ({ prompt, settings }) =>
+      Effect.flatMap(Reply.Delivery, (delivery) => recorded(name, call(model, { ...name, prompt, settings, delivery })))
+  )
+}
+
+/**
+ * `fetch` for the AI SDK's providers, which lets `Timeouts.connect` end with the response head. Without it, `connect` ends
+ * when the AI SDK hands over the stream, which some providers do only with the first part.
+ *
+ * @category fetch
+ * @since 0.1.0
+ */
+export const fetch: typeof globalThis.fetch = watchedFetch

@@ -1,0 +1,51 @@
+/**
+ * `OpenAi` is the provider of OpenAI, over `@ai-sdk/openai`.
+ *
+ * The key comes from `OPENAI_API_KEY` (`Config.Redacted`), another address from `OPENAI_BASE_URL`.
+ *
+ * ```ts
+ * import { OpenAi, Models } from "@interlock/providers"
+ *
+ * export const layer = Models.layer([OpenAi.provider()])
+ * ```
+ *
+ * @since 0.1.0
+ */
+import { createOpenAI } from "@ai-sdk/openai"
+import { Effect } from "effect"
+import * as AiSdk from "./AiSdk.ts"
+import { optionalText, requiredKey } from "./internal/settings.ts"
+import type { MissingKey } from "./MissingKey.ts"
+import type { ModelProvider } from "./Models.ts"
+
+/**
+ * What may differ from the defaults.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** The provider's name in `ChosenModel` and the catalogue. Default: `openai`. */
+  readonly name?: string
+  /** The variable that holds the key. Default: `OPENAI_API_KEY`. */
+  readonly keyVariable?: string
+  /** The address of the API; without it `OPENAI_BASE_URL` counts, then OpenAI's own. */
+  readonly baseUrl?: string
+  /** Which of OpenAI's protocols to speak. Default: `responses`. */
+  readonly api?: "responses" | "chat"
+}
+
+/**
+ * Makes the provider; without a key it is a typed error that names the variable.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const provider = (options: Options = {}): Effect.Effect<ModelProvider, MissingKey> =>
+  Effect.gen(function* () {
+    const name = options.name ?? "openai"
+    const apiKey = yield* requiredKey(name, options.keyVariable ?? "OPENAI_API_KEY")
+    const baseURL = options.baseUrl ?? (yield* optionalText("OPENAI_BASE_URL"))
+    const create = createOpenAI({ apiKey, fetch: AiSdk.fetch, ...(baseURL === undefined ? {} : { baseURL }) })
+    return AiSdk.provider(name, (model) => (options.api === "chat" ? create.chat(model) : create.responses(model)))
+  })
