@@ -1,0 +1,103 @@
+/**
+ * A `PromptFile` is a file of prompts, one JSON object a line: `{"prompt": "…"}`, with an optional `id`.
+ *
+ * A line that cannot be read is reported with its number and the reason, and the others go on.
+ *
+ * @since 0.1.0
+ */
+import { Effect, FileSystem, type PlatformError, Schema, Stream } from "effect"
+
+/**
+ * One line of a prompt file.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Row = Schema.Struct({
+  id: Schema.optionalKey(Schema.String),
+  prompt: Schema.String.pipe(Schema.check(Schema.isPattern(/\S/, { message: "Expected a prompt that is not empty" })))
+})
+
+/**
+ * A prompt and the line it stands in, from 1.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Prompt {
+  readonly line: number
+  readonly id: string
+  readonly prompt: string
+}
+
+/**
+ * A line that is no prompt, and why.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class BadLine extends Schema.TaggedError<BadLine>()("BadLine", {
+  line: Schema.Int,
+  reason: Schema.String,
+  message: Schema.String
+}) {}
+
+const decodeRow = Schema.decodeUnknownEffect(Schema.fromJsonString(Row))
+
+const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ").trim()
+
+/**
+ * Reads one line; an empty one is `undefined`.
+ *
+ * ```ts
+ * import { PromptFile } from "@interlock/workload"
+ * import { Effect } from "effect"
+ *
+ * const error = await Effect.runPromise(Effect.flip(PromptFile.parse('{"prompt": 7}', 3)))
+ * console.assert(error.message.startsWith("Line 3 is not a prompt"))
+ * ```
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const parse = (text: string, line: number): Effect.Effect<Prompt | undefined, BadLine> =>
+  text.trim() === ""
+    ? Effect.succeed(undefined)
+    : Effect.mapBoth(decodeRow(text.replace(/^\uFEFF/, "")), {
+        onSuccess: ({ id, prompt }) => ({ line, id: id ?? String(line), prompt }),
+        onFailure: (error) => {
+          const reason = oneLine(String(error.message))
+          return new BadLine({
+            line,
+            reason,
+            message: `Line ${line} is not a prompt: ${reason}. Write {"prompt": "…"} on a line of its own.`
+          })
+        }
+      })
+
+/**
+ * Reads a file of prompts: those it has, and the lines that are none.
+ *
+ * @category reading
+ * @since 0.1.0
+ */
+export const read = (
+  path: string
+): Effect.Effect<
+  { readonly prompts: ReadonlyArray<Prompt>; readonly bad: ReadonlyArray<BadLine> },
+  PlatformError.PlatformError,
+  FileSystem.FileSystem
+> =>
+  Effect.gen(function* () {
+    const files = yield* FileSystem.FileSystem
+    const lines = yield* files.stream(path).pipe(Stream.decodeText(), Stream.splitLines, Stream.runCollect)
+    const prompts: Array<Prompt> = []
+    const bad: Array<BadLine> = []
+    for (const [index, text] of lines.entries()) {
+      yield* Effect.match(parse(text, index + 1), {
+        onSuccess: (prompt) => prompt !== undefined && prompts.push(prompt),
+        onFailure: (line) => bad.push(line)
+      })
+    }
+    return { prompts, bad }
+  })
