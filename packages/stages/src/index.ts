@@ -1,0 +1,6 @@
+/**
+ * The stages, each with its services and layers in a module of its own name: `@interlock/stages/audit`, …
+ *
+ * @since 0.1.0
+ */
+export { audit, auditText } from "./audit.ts"
