@@ -70,7 +70,9 @@ export const handler = (
     `${model.provider}/${model.modelId}`,
     { needs: { prompt: SafePrompt, settings: Parameters } },
     ({ prompt, settings }) =>
-      Effect.flatMap(Reply.Delivery, (delivery) => recorded(name, call(model, { ...name, prompt, settings, delivery })))
+      Effect.flatMap(Reply.Delivery, (delivery) =>
+        recorded({ ...name, prompt }, call(model, { ...name, prompt, settings, delivery }))
+      )
   )
 }
 

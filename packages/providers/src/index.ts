@@ -6,6 +6,7 @@
 export * as AiSdk from "./AiSdk.ts"
 export * as Anthropic from "./Anthropic.ts"
 export { callModel } from "./callModel.ts"
+export * as EffectAi from "./EffectAi.ts"
 export * as Google from "./Google.ts"
 export { MissingKey } from "./MissingKey.ts"
 export * as Models from "./Models.ts"

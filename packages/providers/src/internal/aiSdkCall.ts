@@ -12,6 +12,7 @@ import { type Array as Arr, Cause, Clock, Effect, Exit, Scope, Stream } from "ef
 import type { Response } from "effect/ai"
 import { brokenOff, classify, type Failure } from "./aiSdkError.ts"
 import { Reader } from "./aiSdkPart.ts"
+import { isContent } from "./parts.ts"
 
 type Part = Response.AllPartsEncoded
 
@@ -135,26 +136,6 @@ class Call<E> {
       }
       return Effect.flatMap(Effect.sleep(Math.ceil(Math.min(left, this.limits.idle))), () => this.watch)
     })
-  }
-}
-
-const isContent = (part: Part): boolean => {
-  switch (part.type) {
-    case "text":
-    case "reasoning":
-      return part.text !== ""
-    case "text-delta":
-    case "reasoning-delta":
-      return part.delta !== ""
-    case "text-start":
-    case "text-end":
-    case "reasoning-start":
-    case "reasoning-end":
-    case "response-metadata":
-    case "finish":
-      return false
-    default:
-      return true
   }
 }
 

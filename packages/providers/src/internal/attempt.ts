@@ -1,70 +1,122 @@
 /**
- * One try of one model, written into the journal however it ends: answered, failed or interrupted.
+ * One try of one model, priced, and written into the journal however it ends: answered, failed or interrupted.
+ *
+ * With a `Catalogue` in the context, the try has a cost: in the journal's `Attempt`, and in the finish part's
+ * `metadata.interlock.cost`. Without a catalogue, or with a model it does not know, there is none; it is never a silent 0.
  *
  * @since 0.1.0
  */
 import { Reply } from "@interlock/core"
-import { Journal, type ModelError, type Part } from "@interlock/model"
-import { Cause, Clock, Effect, Exit, type Scope, Stream } from "effect"
+import { Catalogue, Cost, Journal, type ModelError, type Part, Prompt } from "@interlock/model"
+import { Cause, Clock, Context, Effect, type Exit, Option, type Scope, Stream } from "effect"
 
 type Result = Effect.Effect<Reply.Reply<Part.Part, ModelError.ModelError>, ModelError.ModelError, Scope.Scope>
 
-const finishOf = (parts: ReadonlyArray<Part.Part>): Part.FinishPart | undefined => {
-  const last = parts.at(-1)
-  return last?.type === "finish" ? last : parts.find((part) => part.type === "finish")
+interface Request {
+  readonly provider: string
+  readonly model: string
+  readonly prompt: Prompt.Prompt
 }
 
-const failed = (
-  cause: Cause.Cause<ModelError.ModelError>
-): { readonly outcome: "failed" | "interrupted"; readonly error?: string } => {
-  if (Cause.hasInterruptsOnly(cause)) return { outcome: "interrupted" }
-  const error = Cause.findErrorOption(cause)
-  return { outcome: "failed", error: error._tag === "Some" ? error.value.reason._tag : "Defect" }
-}
+/** What is known of a try while it runs. */
+class Try {
+  finish: Part.FinishPart | undefined
+  private readonly parts: Array<Part.Part> = []
+  private readonly request: Request
+  private readonly journal: Journal.Journal | undefined
+  private readonly entry: Catalogue.Entry | undefined
+  private readonly clock: Clock.Clock
+  private readonly startedAt: number
 
-/** Wraps a call so that it appends one `Attempt` to the journal, where there is one. */
-export const recorded = (request: { readonly provider: string; readonly model: string }, call: Result): Result =>
-  Effect.flatMap(Journal.current, (journal) => {
-    if (journal === undefined) return call
-    return Effect.flatMap(Clock.Clock, (clock) => {
-      const startedAt = clock.currentTimeMillisUnsafe()
-      const append = (end: {
-        readonly outcome: "answered" | "failed" | "interrupted"
-        readonly error?: string
-        readonly usage?: Part.Usage
-      }) =>
-        journal.append({
-          _tag: "Attempt",
-          provider: request.provider,
-          model: request.model,
-          startedAt,
-          endedAt: clock.currentTimeMillisUnsafe(),
-          ...end
-        })
-      return call.pipe(
-        Effect.onError((cause) => Effect.sync(() => append(failed(cause)))),
-        Effect.flatMap((reply) => {
-          if (reply._tag === "Whole") {
-            const finish = finishOf(reply.parts)
-            append({ outcome: "answered", ...(finish === undefined ? {} : { usage: finish.usage }) })
-            return Effect.succeed(reply)
-          }
-          let finish: Part.FinishPart | undefined
-          const seen = Reply.live(
-            Stream.map(reply.parts, (part) => {
-              if (part.type === "finish") finish = part
-              return part
-            })
-          )
-          return Reply.onExit(seen, (exit) =>
-            Effect.sync(() => {
-              const usage = finish === undefined ? {} : { usage: finish.usage }
-              if (finish !== undefined) append({ outcome: "answered", ...usage })
-              else if (Exit.isSuccess(exit)) append({ outcome: "interrupted", ...usage })
-              else append({ ...failed(exit.cause as Cause.Cause<ModelError.ModelError>), ...usage })
-            })
-          )
-        })
-      )
+  constructor(
+    request: Request,
+    journal: Journal.Journal | undefined,
+    catalogue: Catalogue.Catalogue["Service"] | undefined,
+    clock: Clock.Clock
+  ) {
+    this.request = request
+    this.journal = journal
+    this.entry = catalogue?.find(request.provider, request.model)
+    this.clock = clock
+    this.startedAt = clock.currentTimeMillisUnsafe()
+  }
+
+  private get seen(): Cost.Seen {
+    return { prompt: Prompt.text(this.request.prompt), parts: this.parts, at: this.startedAt }
+  }
+
+  /** Looks at a part on its way up; the finish part is told its cost. */
+  see = (part: Part.Part): Part.Part => {
+    this.parts.push(part)
+    if (part.type !== "finish") return part
+    this.finish = part
+    return this.entry === undefined ? part : Cost.annotate(part, Cost.ofSeen(this.entry, this.seen))
+  }
+
+  answered(): void {
+    this.append("answered", this.cost())
+  }
+
+  failed(cause: Cause.Cause<ModelError.ModelError>): void {
+    if (Cause.hasInterruptsOnly(cause)) {
+      this.interrupted()
+      return
+    }
+    const error = Option.getOrUndefined(Cause.findErrorOption(cause))
+    const cost =
+      this.entry === undefined || error === undefined ? this.cost() : Cost.ofFailure(this.entry, error, this.seen)
+    this.append("failed", cost, error?.reason._tag ?? "Defect")
+  }
+
+  /** The caller left; the provider bills what it had done by then. */
+  interrupted(): void {
+    this.append("interrupted", this.cost())
+  }
+
+  private cost(): Cost.Cost | undefined {
+    return this.entry === undefined ? undefined : Cost.ofSeen(this.entry, this.seen)
+  }
+
+  private append(outcome: "answered" | "failed" | "interrupted", cost: Cost.Cost | undefined, error?: string): void {
+    const { finish, journal } = this
+    journal?.append({
+      _tag: "Attempt",
+      provider: this.request.provider,
+      model: this.request.model,
+      startedAt: this.startedAt,
+      endedAt: this.clock.currentTimeMillisUnsafe(),
+      outcome,
+      ...(error === undefined ? {} : { error }),
+      ...(finish === undefined ? {} : { usage: finish.usage }),
+      ...(cost === undefined ? {} : Cost.attempt(cost))
     })
+  }
+}
+
+const end = (attempt: Try, exit: Exit.Exit<unknown, unknown>): void => {
+  if (attempt.finish !== undefined) attempt.answered()
+  else if (exit._tag === "Success") attempt.interrupted()
+  else attempt.failed(exit.cause as Cause.Cause<ModelError.ModelError>)
+}
+
+/** Wraps a call so that it is priced and appends one `Attempt` to the journal, where there is one. */
+export const recorded = (request: Request, call: Result): Result =>
+  Effect.withFiber((fiber) => {
+    const journal = fiber.getRef(Journal.Journal)
+    const catalogue = Option.getOrUndefined(Context.getOption(fiber.context, Catalogue.Catalogue))
+    if (journal === undefined && catalogue === undefined) return call
+    const attempt = new Try(request, journal, catalogue, fiber.getRef(Clock.Clock))
+    return call.pipe(
+      Effect.onError((cause) => Effect.sync(() => attempt.failed(cause))),
+      Effect.flatMap((reply): Result => {
+        if (reply._tag === "Live") {
+          return Reply.onExit(Reply.live(Stream.map(reply.parts, attempt.see)), (exit) =>
+            Effect.sync(() => end(attempt, exit))
+          )
+        }
+        const parts = reply.parts.map(attempt.see)
+        attempt.answered()
+        return Effect.succeed(Reply.whole(parts))
+      })
+    )
   })
