@@ -1,0 +1,143 @@
+/**
+ * The cache: what a hit and a key cost, what single flight saves, how long a semantic lookup takes, and how often the
+ * semantic tier hits and errs.
+ *
+ *     pnpm bench cache
+ *     pnpm bench cache -- --intents FILE.jsonl [--alpha 0.05] [--decisions OUT.jsonl]
+ *     pnpm bench cache -- --pairs FILE.jsonl [--alpha 0.01]
+ *
+ * `--intents`: rows `{text, label}`, streamed in order; rows of one label have one answer. `--pairs`: rows `{a, b, same}`; `a`
+ * is cached, `b` is asked, and `same` says whether a's answer would have done. Shares are of all rows: a row that was judged
+ * was answered by the model and is no hit.
+ */
+import { createReadStream, createWriteStream } from "node:fs"
+import { createInterface } from "node:readline"
+import { parseArgs } from "node:util"
+import { layerHashed } from "@interlock/stages/cache/embedder"
+import { layer, type Question, SemanticTier } from "@interlock/stages/cache/semantic"
+import { layerScan } from "@interlock/stages/cache/vectorIndex"
+import { Effect, Layer, Random } from "effect"
+
+const tier = (alpha: number) => layer({ alpha }).pipe(Layer.provide([layerHashed(), layerScan()]))
+
+const readRows = async function* (file: string): AsyncGenerator<any> {
+  for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })) {
+    if (line.trim() !== "") yield JSON.parse(line)
+  }
+}
+
+const report = (
+  alpha: number,
+  rows: number,
+  hits: number,
+  wrong: number,
+  judged: number,
+  threshold: number | "off"
+) => {
+  const share = (part: number, whole: number) => (whole === 0 ? 0 : Number((part / whole).toFixed(4)))
+  console.log(`rows                 ${rows}`)
+  console.log(`alpha                ${alpha}`)
+  console.log(`hits                 ${hits} (${(100 * share(hits, rows)).toFixed(1)} % of all rows)`)
+  console.log(`wrong among hits     ${wrong} (${(100 * share(wrong, hits)).toFixed(2)} %)`)
+  console.log(`judged, not served   ${judged} (${(100 * share(judged, rows)).toFixed(1)} % of all rows)`)
+  console.log(`threshold            ${threshold}`)
+  console.log(
+    JSON.stringify({
+      hits: share(hits, rows),
+      wrongAmongHits: share(wrong, hits),
+      threshold,
+      judged: share(judged, rows)
+    })
+  )
+}
+
+const intents = Effect.fnUntraced(function* (file: string, alpha: number, decisions: string | undefined) {
+  const semantic = yield* SemanticTier
+  const rows = readRows(file)
+  const out = decisions === undefined ? undefined : createWriteStream(decisions)
+  const texts: Array<string> = []
+  let [hits, wrong, judged, row] = [0, 0, 0, 0]
+  for (;;) {
+    const next = yield* Effect.promise(() => rows.next())
+    if (next.done) break
+    const { label, text } = next.value as { readonly label: string; readonly text: string }
+    const question: Question = { partition: "bench", traffic: "bench", text }
+    const decision = yield* semantic.decide(question)
+    const match = decision.match
+    const right = match === undefined ? undefined : match.answer === label
+    if (decision._tag === "serve") {
+      hits++
+      if (!right) wrong++
+    } else {
+      if (decision._tag === "shadow") {
+        judged++
+        yield* semantic.judged(question, decision.match, label, right === true)
+      }
+      yield* semantic.remember(question, { key: String(row), answer: label, vector: decision.vector })
+    }
+    out?.write(
+      `${JSON.stringify({
+        row,
+        text,
+        label,
+        decision: decision._tag === "serve" ? "hit" : decision._tag === "shadow" ? "judged" : "miss",
+        ...(match && {
+          matchedRow: Number(match.key),
+          matchedText: texts[Number(match.key)],
+          answer: match.answer,
+          score: match.score,
+          right
+        })
+      })}\n`
+    )
+    texts.push(text)
+    row++
+  }
+  const { threshold } = yield* semantic.certificate("bench")
+  report(alpha, row, hits, wrong, judged, threshold ?? "off")
+  if (out !== undefined) yield* Effect.promise(() => new Promise<void>((resolve) => out.end(resolve)))
+})
+
+const pairs = Effect.fnUntraced(function* (file: string, alpha: number) {
+  const semantic = yield* SemanticTier
+  const rows = readRows(file)
+  let [hits, wrong, judged, row] = [0, 0, 0, 0]
+  for (;;) {
+    const next = yield* Effect.promise(() => rows.next())
+    if (next.done) break
+    const { a, b, same } = next.value as { readonly a: string; readonly b: string; readonly same: boolean }
+    const cached: Question = { partition: `pair-${row}`, traffic: "bench", text: a }
+    const { vector } = yield* semantic.decide(cached)
+    yield* semantic.remember(cached, { key: String(row), answer: `a${row}`, vector })
+    const asked = { ...cached, text: b }
+    const decision = yield* semantic.decide(asked)
+    if (decision._tag === "serve") {
+      hits++
+      if (!same) wrong++
+    } else if (decision._tag === "shadow") {
+      judged++
+      yield* semantic.judged(asked, decision.match, `b${row}`, same)
+    }
+    row++
+  }
+  const { threshold } = yield* semantic.certificate("bench")
+  report(alpha, row, hits, wrong, judged, threshold ?? "off")
+})
+
+export const run = async (argv: ReadonlyArray<string>): Promise<void> => {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      intents: { type: "string" },
+      pairs: { type: "string" },
+      alpha: { type: "string" },
+      decisions: { type: "string" }
+    }
+  })
+  const file = values.intents ?? values.pairs
+  if (file !== undefined) {
+    const alpha = Number(values.alpha ?? (values.intents === undefined ? 0.01 : 0.05))
+    const program = values.intents === undefined ? pairs(file, alpha) : intents(file, alpha, values.decisions)
+    await Effect.runPromise(program.pipe(Effect.provide(tier(alpha)), Random.withSeed("interlock")))
+  }
+}
