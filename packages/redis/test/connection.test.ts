@@ -115,7 +115,7 @@ const certificate = Effect.acquireRelease(
     const directory = mkdtempSync(join(tmpdir(), "interlock-tls-"))
     const [cert, key] = [join(directory, "cert.pem"), join(directory, "key.pem")]
     execFileSync(
-      "openssl",
+      Server.program("openssl"),
       [
         ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"],
         ...["-keyout", key, "-out", cert, "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]

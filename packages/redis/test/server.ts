@@ -26,17 +26,18 @@ export interface Server {
   readonly start: Effect.Effect<void>
 }
 
-let command: string | undefined
-const redisServer = (): string => {
-  if (command !== undefined) return command
-  const works = () => spawnSync("redis-server", ["--version"]).status === 0
+const present = new Set<string>()
+
+/** Makes sure that a program can be run, installing it where that is possible, and returns its name. */
+export const program = (command: "redis-server" | "openssl"): string => {
+  if (present.has(command)) return command
+  const works = () => spawnSync(command, [command === "openssl" ? "version" : "--version"]).status === 0
   if (!works()) {
-    const root = process.getuid?.() === 0
-    if (root && spawnSync("apt-get", ["--version"]).status === 0) {
+    if (process.getuid?.() === 0 && spawnSync("apt-get", ["--version"]).status === 0) {
       // RUNLEVEL 1: the program only, no service started.
       const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" }
       const install = () =>
-        spawnSync("apt-get", ["install", "-y", "--no-install-recommends", "redis-server"], { env, stdio: "ignore" })
+        spawnSync("apt-get", ["install", "-y", "--no-install-recommends", command], { env, stdio: "ignore" })
       install()
       if (!works()) {
         spawnSync("apt-get", ["update"], { env, stdio: "ignore" })
@@ -45,11 +46,11 @@ const redisServer = (): string => {
     }
     if (!works()) {
       throw new Error(
-        "redis-server is not installed: install it (Debian and Ubuntu: apt-get install redis-server; macOS: brew install redis), then run the tests again"
+        `${command} is not installed: install it (Debian and Ubuntu: apt-get install ${command}; macOS: brew install ${command.replace("-server", "")}), then run this again`
       )
     }
   }
-  command = "redis-server"
+  present.add(command)
   return command
 }
 
@@ -69,7 +70,7 @@ process.on("exit", () => {
 })
 
 const spawnServer = async (args: ReadonlyArray<string>): Promise<ChildProcess> => {
-  const child = spawn(redisServer(), args, { stdio: ["ignore", "pipe", "inherit"] })
+  const child = spawn(program("redis-server"), args, { stdio: ["ignore", "pipe", "inherit"] })
   running.add(child)
   child.on("exit", () => running.delete(child))
   const lines: Array<string> = []
