@@ -140,12 +140,12 @@ const start = (verifier: Checkpoint.Verifier, trusted: ReadonlyArray<Checkpoint.
       if (header !== undefined && header.first === stated) frontier = header.frontier
     } else if (header !== undefined && (header.first !== stated || !sameFrontier(header.frontier, frontier)))
       report("header", frontier.size, 0)
-    if (header === undefined && !(last && bytes.length < 30)) report("header", frontier.size, 0)
 
     let pending: Array<Pending> = []
     let damage: { readonly offset: number; readonly at: number } | undefined
     let isPruned = false
     let committed = header?.length ?? 0
+    let commits = 0
     for (const frame of Segment.frames(bytes, header?.length ?? 0)) {
       if (frame._tag === "Bad") damage ??= { offset: frame.offset, at: pending.length }
       else if (frame._tag === "Entry") pending.push({ leaf: Merkle.leafHash(frame.bytes), offset: frame.offset })
@@ -154,6 +154,8 @@ const start = (verifier: Checkpoint.Verifier, trusted: ReadonlyArray<Checkpoint.
         if (text?.startsWith(`${verifier.origin}\npruned ${stated} `) === true) isPruned = true
         else report("pruned", frontier.size, frame.offset)
       } else {
+        if (header === undefined && commits === 0) report("header", frontier.size, 0)
+        commits += 1
         commit(frame.commit, frame.offset)
         committed = frame.end
         pending = []
