@@ -30,7 +30,7 @@
  */
 
 import type { Scope, Types } from "effect"
-import { Context, Effect, Layer, Stream, Tracer } from "effect"
+import { Context, Effect, Graph, Layer, Stream, Tracer } from "effect"
 import * as Fact from "./Fact.ts"
 import * as Handler from "./Handler.ts"
 import * as Reply from "./Reply.ts"
@@ -68,18 +68,20 @@ export interface Closed<out Input, out Part, out Whole, out E, out R> extends Ha
  * @category models
  * @since 0.1.0
  */
-export interface Pipeline<Name extends string, Input, Part, Whole, Have, Hole, Handled, E, R>
-  extends Stage.Stage<{
-    name: Name
-    needs: Input
-    adds: Exclude<Have, Input>
-    drops: Exclude<Input, Have>
-    replyIn: Hole
-    replyOut: Part
-    handles: Handled
-    error: E
-    services: R
-  }> {
+// biome-ignore format: type parameters read best as one list
+export interface Pipeline<
+  Name extends string, Input, Part, Whole, Have = Input, Hole = Part, Handled = never, E = never, R = never
+> extends Stage.Stage<{
+  name: Name
+  needs: Input
+  adds: Exclude<Have, Input>
+  drops: Exclude<Input, Have>
+  replyIn: Hole
+  replyOut: Part
+  handles: Handled
+  error: E
+  services: R
+}> {
   readonly use: <S extends Stage.Any>(
     stage: FitsStage<S, Have, Hole>
   ) => Pipeline<
@@ -104,14 +106,11 @@ export interface Pipeline<Name extends string, Input, Part, Whole, Have, Hole, H
  * @category type-level
  * @since 0.1.0
  */
+// biome-ignore format: a decision table reads best as one
 export type FitsStage<S extends Stage.Any, Have, Hole, T extends Stage.Types = S["~types"]> =
-  Types.IsUnion<S> extends true
-    ? "This may be one of several stages: choose between handlers with Pipeline.branch"
-    : [Exclude<T["needs"], Have>] extends [never]
-      ? T["replyOut"] extends Stage.AnyReply | Hole
-        ? S
-        : Mismatch<T["name"]>
-      : Missing<T["name"], Exclude<T["needs"], Have>>
+  Types.IsUnion<S> extends true ? "This may be one of several stages: choose between handlers with Pipeline.branch"
+    : [Exclude<T["needs"], Have>] extends [never] ? T["replyOut"] extends Stage.AnyReply | Hole ? S : Mismatch<T["name"]>
+    : Missing<T["name"], Exclude<T["needs"], Have>>
 
 /**
  * The handler itself when it fits, or the sentence that says why it does not.
@@ -119,16 +118,13 @@ export type FitsStage<S extends Stage.Any, Have, Hole, T extends Stage.Types = S
  * @category type-level
  * @since 0.1.0
  */
+// biome-ignore format: a decision table reads best as one
 export type FitsHandler<H extends Handler.Any, Have, Hole> = [Exclude<Handler.NeedsOf<H>, Have>] extends [never]
-  ? [Handler.PartOf<H>] extends [Hole]
-    ? H
-    : Mismatch<"the handler">
+  ? [Handler.PartOf<H>] extends [Hole] ? H : Mismatch<"the handler">
   : Missing<"the handler", Exclude<Handler.NeedsOf<H>, Have>>
 
-type Missing<
-  Who extends string,
-  F
-> = `${Who} needs ${Fact.Name<F>}: put the stage that adds it above, and none that drops it`
+// biome-ignore format: one sentence, one line
+type Missing<Who extends string, F> = `${Who} needs ${Fact.Name<F>}: put the stage that adds it above, and none that drops it`
 type Mismatch<Who extends string> = `${Who} does not reply with the parts that the stages above it expect`
 
 /**
@@ -140,8 +136,8 @@ type Mismatch<Who extends string> = `${Who} does not reply with the parts that t
 export const make = <const Name extends string, const Input extends ReadonlyArray<Fact.Fact>, Part, Whole>(
   name: Name,
   options: { readonly input: Input; readonly protocol: Protocol<Part, Whole> }
-): Pipeline<Name, Input[number]["Identifier"], Part, Whole, Input[number]["Identifier"], Part, never, never, never> =>
-  open(name, options.input, options.protocol, [], new Set(options.input))
+): Pipeline<Name, Input[number]["Identifier"], Part, Whole> =>
+  open({ name, ...options, stages: [], have: new Set(options.input) })
 
 /**
  * Makes a handler from the facts it needs and a function to its reply.
@@ -182,41 +178,27 @@ export const handler = <N extends Fact.Needs, A, E, R>(
  * @category constructors
  * @since 0.1.0
  */
-export const branch: {
-  <F extends Fact.Fact, const Cases extends { readonly [K in F["Service"] & string]: Handler.Any }>(
-    name: string,
-    on: F,
-    cases: Cases & NoOtherCase<Cases, F["Service"] & string>
-  ): Branch<F, Cases>
-  <F extends Fact.Fact, const Key extends string, const Cases extends { readonly [K in Key]: Handler.Any }>(
-    name: string,
-    on: F,
-    cases: Cases & NoOtherCase<Cases, Key>,
-    by: (value: F["Service"]) => Key
-  ): Branch<F, Cases>
-} = (
+export const branch = <
+  F extends Fact.Fact,
+  const Cases extends { readonly [K in Key]: Handler.Any },
+  const Key extends string = F["Service"] & string
+>(
   name: string,
-  on: Fact.Fact,
-  cases: { readonly [value: string]: Handler.Any },
-  by?: (value: any) => string
-): any => {
-  const needs = new Set<Fact.Fact>([on])
-  for (const each of Object.values(cases)) for (const fact of each.spec.needs) needs.add(fact)
-  const choices = new Map(Object.entries(cases))
+  on: F,
+  cases: Cases & NoOtherCase<Cases, Key>,
+  by: (value: F["Service"]) => Key = String as never
+): Branch<F, Cases> => {
+  const handlers: { readonly [value: string]: Handler.Any } = cases
+  const needs = new Set<Fact.Fact>([on, ...Object.values(handlers).flatMap((each) => each.spec.needs)])
+  const choices = new Map(Object.entries(handlers))
   return {
     name,
-    spec: { needs: [...needs], cases },
-    handle: (facts: Context.Context<any>) => {
-      const value: unknown = Context.getUnsafe(facts, on)
-      const key = by === undefined ? String(value) : by(value)
-      const chosen = choices.get(key)
-      return chosen === undefined
-        ? Effect.die(
-            new InvalidPipeline(
-              `${name} has no handler for ${Fact.nameOf(on)} "${key}": add a case for it (it has ${[...choices.keys()].join(", ")})`
-            )
-          )
-        : chosen.handle(facts)
+    spec: { needs: [...needs], cases: handlers },
+    handle: (facts) => {
+      const key = by(Context.getUnsafe(facts, on))
+      const absent = () =>
+        `${name} has no handler for ${Fact.nameOf(on)} "${key}": add a case for it (it has ${[...choices.keys()].join(", ")})`
+      return choices.get(key)?.handle(facts) ?? Effect.die(new InvalidPipeline(absent()))
     }
   }
 }
@@ -309,6 +291,9 @@ const missing = (who: string, facts: ReadonlyArray<Fact.Fact>, have: ReadonlySet
   )
 }
 
+const flat = (stages: ReadonlyArray<Stage.Any>): ReadonlyArray<Stage.Any> =>
+  stages.flatMap((stage) => (stage.spec.stages === undefined ? [stage] : flat(stage.spec.stages)))
+
 const bindAll = (stages: ReadonlyArray<Stage.Any>, bottom: Stage.Below): Stage.Below =>
   stages.reduceRight<Stage.Below>((below, stage) => stage.bind(below), bottom)
 
@@ -316,67 +301,56 @@ const bindTraced = (
   policy: Tracing.Policy,
   pipeline: string,
   stages: ReadonlyArray<Stage.Any>,
-  bottom: Stage.Below
-): Stage.Below =>
-  stages.reduceRight<Stage.Below>(
-    (below, stage) =>
-      stage.spec.stages === undefined
-        ? Tracing.traced(policy, { pipeline, name: stage.name, kind: "stage" }, stage.bind(below))
-        : bindTraced(policy, pipeline, stage.spec.stages, below),
-    bottom
+  bottom: Handler.Any
+) => {
+  // A handler that is a pipeline or a branch makes the spans of what is in it.
+  const nested = bottom.spec.cases !== undefined || isClosed(bottom)
+  const span = (name: string, kind: "stage" | "handler", below: Stage.Below) =>
+    Tracing.traced(policy, { pipeline, name, kind }, below)
+  return flat(stages).reduceRight<Stage.Below>(
+    (below, stage) => span(stage.name, "stage", stage.bind(below)),
+    nested ? bottom.handle : span(bottom.name, "handler", bottom.handle)
   )
+}
 
-const open = (
-  name: string,
-  input: ReadonlyArray<Fact.Fact>,
-  protocol: Protocol<any, any>,
-  stages: ReadonlyArray<Stage.Any>,
-  have: ReadonlySet<Fact.Fact>
-): any => ({
+interface Draft {
+  readonly name: string
+  readonly input: ReadonlyArray<Fact.Fact>
+  readonly protocol: Protocol<any, any>
+  readonly stages: ReadonlyArray<Stage.Any>
+  readonly have: ReadonlySet<Fact.Fact>
+}
+
+const open = (draft: Draft): any => ({
   "~types": undefined,
-  name,
+  name: draft.name,
   spec: {
-    needs: input,
-    adds: [...have].filter((fact) => !input.includes(fact)),
-    drops: input.filter((fact) => !have.has(fact)),
-    stages
+    needs: draft.input,
+    adds: [...draft.have].filter((fact) => !draft.input.includes(fact)),
+    drops: draft.input.filter((fact) => !draft.have.has(fact)),
+    stages: draft.stages
   },
-  bind: (below: Stage.Below) => bindAll(stages, below),
+  bind: (below: Stage.Below) => bindAll(draft.stages, below),
   use: (stage: Stage.Any) => {
-    missing(stage.name, stage.spec.needs, have)
-    const now = new Set(have)
-    for (const fact of stage.spec.drops) now.delete(fact)
-    for (const fact of stage.spec.adds) now.add(fact)
-    return open(name, input, protocol, [...stages, stage], now)
+    missing(stage.name, stage.spec.needs, draft.have)
+    const have = new Set(draft.have)
+    for (const fact of stage.spec.drops) have.delete(fact)
+    for (const fact of stage.spec.adds) have.add(fact)
+    return open({ ...draft, stages: [...draft.stages, stage], have })
   },
   to: (bottom: Handler.Any) => {
-    missing("the handler", bottom.spec.needs, have)
-    return close(name, input, protocol, stages, bottom)
+    missing("the handler", bottom.spec.needs, draft.have)
+    return close(draft, bottom)
   }
 })
 
-const close = (
-  name: string,
-  input: ReadonlyArray<Fact.Fact>,
-  protocol: Protocol<any, any>,
-  stages: ReadonlyArray<Stage.Any>,
-  bottom: Handler.Any
-): Closed<any, any, any, any, any> => {
-  const plain = bindAll(stages, bottom.handle as Stage.Below)
+const close = ({ input, name, protocol, stages }: Draft, bottom: Handler.Any): Closed<any, any, any, any, any> => {
+  const plain = bindAll(stages, bottom.handle)
   const bound = new WeakMap<Tracing.Policy, Stage.Below>()
   const withSpans = (policy: Tracing.Policy): Stage.Below => {
-    const known = bound.get(policy)
-    if (known !== undefined) return known
-    const handle = bottom.handle as Stage.Below
-    const nested = bottom.spec.cases !== undefined || "stages" in bottom
-    const fresh = bindTraced(
-      policy,
-      name,
-      stages,
-      nested ? handle : Tracing.traced(policy, { pipeline: name, name: bottom.name, kind: "handler" }, handle)
-    )
-    bound.set(policy, fresh)
-    return fresh
+    const known = bound.get(policy) ?? bindTraced(policy, name, stages, bottom)
+    bound.set(policy, known)
+    return known
   }
   const handle: Stage.Below = (facts) =>
     Effect.withFiber((fiber) => {
@@ -406,75 +380,56 @@ const close = (
  * @category printing
  * @since 0.1.0
  */
-export const describe = (pipeline: Closed<any, any, any, any, any>): string =>
-  [`pipeline ${pipeline.name} (${pipeline.spec.needs.map(Fact.nameOf).join(", ")})`, ...lines(pipeline, "  ")].join(
-    "\n"
-  )
+export const describe = (pipeline: Handler.Any): string => lines(pipeline, "").join("\n")
 
-const lines = (self: Handler.Any, indent: string): ReadonlyArray<string> => {
-  if (isClosed(self)) {
-    return [
-      ...self.stages.flatMap((stage) => stageLines(stage, indent)),
-      ...(isClosed(self.handler)
-        ? [`${indent}pipeline ${self.handler.name}`, ...lines(self.handler, `${indent}  `)]
-        : lines(self.handler, indent))
-    ]
-  }
-  const own = `${indent}${self.name}${facts("needs", self.spec.needs)}`
-  const cases = Object.entries(self.spec.cases ?? {})
-  return [own, ...cases.flatMap(([value, each]) => [`${indent}  ${value}:`, ...lines(each, `${indent}    `)])]
-}
+const lines = (self: Handler.Any, indent: string): ReadonlyArray<string> => [
+  `${indent}${isClosed(self) ? "pipeline " : ""}${self.name}${said("needs", self.spec.needs)}`,
+  ...(isClosed(self) ? [...stageLines(self.stages, `${indent}  `), ...lines(self.handler, `${indent}  `)] : []),
+  ...Object.entries(self.spec.cases ?? {}).flatMap(([value, each]) => [
+    `${indent}  ${value}:`,
+    ...lines(each, `${indent}    `)
+  ])
+]
 
-const stageLines = (stage: Stage.Any, indent: string): ReadonlyArray<string> => {
-  const { adds, drops, needs, stages } = stage.spec
-  const own = `${indent}${stage.name}${facts("needs", needs)}${facts("adds", adds)}${facts("drops", drops)}`
-  return [own, ...(stages ?? []).flatMap((inner) => stageLines(inner, `${indent}  `))]
-}
+const stageLines = (stages: ReadonlyArray<Stage.Any>, indent: string): ReadonlyArray<string> =>
+  stages.flatMap(({ name, spec }) => [
+    `${indent}${name}${said("needs", spec.needs)}${said("adds", spec.adds)}${said("drops", spec.drops)}`,
+    ...stageLines(spec.stages ?? [], `${indent}  `)
+  ])
 
-const facts = (verb: string, these: ReadonlyArray<Fact.Fact>): string =>
-  these.length === 0 ? "" : ` · ${verb} ${these.map(Fact.nameOf).join(", ")}`
+const said = (verb: string, facts: ReadonlyArray<Fact.Fact>): string =>
+  facts.length === 0 ? "" : ` · ${verb} ${facts.map(Fact.nameOf).join(", ")}`
 
 const isClosed = (self: Handler.Any): self is Closed<any, any, any, any, any> => "stages" in self
 
 /**
- * The pipeline as a Mermaid flowchart: stages from top to bottom, the facts they add on the arrows, branches side by side.
+ * The pipeline as a Mermaid flowchart: stages from top to bottom, the facts they add and drop on the arrows, branches side by
+ * side.
  *
  * @category printing
  * @since 0.1.0
  */
-export const toMermaid = (pipeline: Closed<any, any, any, any, any>): string => {
-  const out = ["flowchart TB"]
-  let count = 0
-  const node = (text: string, [left, right]: readonly [string, string]) => {
-    const id = `n${count++}`
-    out.push(`  ${id}${left}"${text.replaceAll('"', "#quot;")}"${right}`)
-    return id
-  }
-  const arrow = (from: string, label: string, to: string) =>
-    out.push(label === "" ? `  ${from} --> ${to}` : `  ${from} -->|"${label.replaceAll('"', "#quot;")}"| ${to}`)
-  const draw = (self: Handler.Any, from: string, label: string): void => {
-    if (isClosed(self)) {
-      let [last, said] = [from, label]
-      const flat = (stages: ReadonlyArray<Stage.Any>): ReadonlyArray<Stage.Any> =>
-        stages.flatMap((stage) => (stage.spec.stages === undefined ? [stage] : flat(stage.spec.stages)))
-      for (const stage of flat(self.stages)) {
-        const id = node(stage.name, ["[", "]"])
-        arrow(last, said, id)
-        last = id
-        said = [
-          ...stage.spec.adds.map((fact) => `+ ${Fact.nameOf(fact)}`),
-          ...stage.spec.drops.map((fact) => `− ${Fact.nameOf(fact)}`)
-        ].join(", ")
+export const toMermaid = (pipeline: Handler.Any): string => {
+  const graph = Graph.directed<string, string>((mutable) => {
+    const draw = (self: Handler.Any, above: number, label: string): void => {
+      let [last, arrow] = [above, label]
+      const step = (name: string, next: string) => {
+        const node = Graph.addNode(mutable, name)
+        Graph.addEdge(mutable, last, node, arrow)
+        last = node
+        arrow = next
       }
-      draw(self.handler, last, said)
-      return
+      for (const { name, spec } of isClosed(self) ? flat(self.stages) : []) {
+        step(
+          name,
+          [...spec.adds.map((_) => `+ ${Fact.nameOf(_)}`), ...spec.drops.map((_) => `− ${Fact.nameOf(_)}`)].join(", ")
+        )
+      }
+      if (isClosed(self)) return draw(self.handler, last, arrow)
+      step(self.name, "")
+      for (const [value, each] of Object.entries(self.spec.cases ?? {})) draw(each, last, value)
     }
-    const cases = Object.entries(self.spec.cases ?? {})
-    const id = node(self.name, cases.length === 0 ? ["([", "])"] : ["{", "}"])
-    arrow(from, label, id)
-    for (const [value, each] of cases) draw(each, id, value)
-  }
-  const top = node(`${pipeline.name}: ${pipeline.spec.needs.map(Fact.nameOf).join(", ")}`, ["([", "])"])
-  draw(pipeline, top, "")
-  return out.join("\n")
+    draw(pipeline, Graph.addNode(mutable, `${pipeline.name}: ${pipeline.spec.needs.map(Fact.nameOf).join(", ")}`), "")
+  })
+  return Graph.toMermaid(graph, { direction: "TB", nodeLabel: (name) => name, edgeLabel: (label) => label })
 }

@@ -139,22 +139,13 @@ export const around: Around<AnyReply, AnyReply, never> &
  * @category type-level
  * @since 0.1.0
  */
+// biome-ignore format: type parameters read best as one list
 export type Around<In, Out, Handles> = <
-  const Name extends string,
-  N extends Needs,
-  E,
-  R,
-  Adds extends Fact = never,
-  Drops extends Fact = never
+  const Name extends string, N extends Needs, E, R, Adds extends Fact = never, Drops extends Fact = never
 >(
   name: Name,
   spec: { readonly needs: N; readonly adds?: Adds; readonly drops?: Drops },
-  body: (
-    facts: Values<N>,
-    next: (
-      ...value: [Adds] extends [never] ? [] : [Adds["Service"]]
-    ) => Effect.Effect<Reply<In, Handles | EffectTypes.unhandled>, Handles | EffectTypes.unhandled, Scope.Scope>
-  ) => Effect.Effect<Reply<Out, E>, E, R>
+  body: (facts: Values<N>, next: Next<Adds, In, Handles | EffectTypes.unhandled>) => Effect.Effect<Reply<Out, E>, E, R>
 ) => Stage<{
   name: Name
   needs: Identifier<N[keyof N]>
@@ -167,13 +158,20 @@ export type Around<In, Out, Handles> = <
   services: Exclude<R, Scope.Scope>
 }>
 
+/**
+ * Runs everything below a stage: without an argument, or with the value of the fact that the stage adds.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export type Next<Adds extends Fact, In, E> = (
+  ...value: [Adds] extends [never] ? [] : [Adds["Service"]]
+) => Effect.Effect<Reply<In, E>, E, Scope.Scope>
+
 const make = (
   name: string,
   spec: { readonly needs: Needs; readonly adds?: Fact; readonly drops?: Fact },
-  body: (
-    facts: any,
-    next: (value?: unknown) => Effect.Effect<Reply<any, any>, any, any>
-  ) => Effect.Effect<any, any, any>
+  body: (facts: any, next: (value?: unknown) => ReturnType<Below>) => ReturnType<Below>
 ): Stage<any> => {
   const read = reader(spec.needs)
   const { adds, drops } = spec

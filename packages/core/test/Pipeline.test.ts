@@ -79,7 +79,7 @@ describe("Pipeline", () => {
       assert.strictEqual(
         Pipeline.describe(outer),
         [
-          "pipeline outer (Question)",
+          "pipeline outer · needs Question",
           "  preset · needs Question · adds Language",
           "    detectLanguage · needs Question · adds Language",
           "    shout",
@@ -116,15 +116,15 @@ describe("Pipeline", () => {
         Pipeline.toMermaid(branched),
         [
           "flowchart TB",
-          '  n0(["greeting: Question"])',
-          '  n1["detectLanguage"]',
-          "  n0 --> n1",
-          '  n2{"tongue"}',
-          '  n1 -->|"+ Language"| n2',
-          '  n3(["English"])',
-          '  n2 -->|"en"| n3',
-          '  n4(["中文"])',
-          '  n2 -->|"zh"| n4'
+          '  0["greeting: Question"]',
+          '  1["detectLanguage"]',
+          '  2["tongue"]',
+          '  3["English"]',
+          '  4["中文"]',
+          "  0 --> 1",
+          '  1 -->|"+ Language"| 2',
+          '  2 -->|"en"| 3',
+          '  2 -->|"zh"| 4'
         ].join("\n")
       )
     })
