@@ -145,7 +145,11 @@ export type Around<In, Out, Handles> = <
 >(
   name: Name,
   spec: { readonly needs: N; readonly adds?: Adds; readonly drops?: Drops },
-  body: (facts: Values<N>, next: Next<Adds, In, Handles | EffectTypes.unhandled>) => Effect.Effect<Reply<Out, E>, E, R>
+  body: (
+    facts: Values<N>,
+    next: (...value: [Adds] extends [never] ? [] : [Adds["Service"]]) =>
+      Effect.Effect<Reply<In, Handles | EffectTypes.unhandled>, Handles | EffectTypes.unhandled, Scope.Scope>
+  ) => Effect.Effect<Reply<Out, E>, E, R>
 ) => Stage<{
   name: Name
   needs: Identifier<N[keyof N]>
@@ -157,16 +161,6 @@ export type Around<In, Out, Handles> = <
   error: Exclude<E, EffectTypes.unhandled>
   services: Exclude<R, Scope.Scope>
 }>
-
-/**
- * Runs everything below a stage: without an argument, or with the value of the fact that the stage adds.
- *
- * @category type-level
- * @since 0.1.0
- */
-export type Next<Adds extends Fact, In, E> = (
-  ...value: [Adds] extends [never] ? [] : [Adds["Service"]]
-) => Effect.Effect<Reply<In, E>, E, Scope.Scope>
 
 const make = (
   name: string,
