@@ -1,0 +1,188 @@
+/**
+ * Turns a text into hashed features: words, pairs of words, words one apart, and the character n-grams within a word.
+ *
+ * Nothing is learned here and nothing depends on a language: words of scripts that put no space between them (Han, Kana, Thai)
+ * are taken character by character, with pairs and triples. The function is **frozen**: its outputs for a version never change
+ * (golden vectors in the tests say so), since an artefact trained on one version means nothing on another.
+ *
+ * Character n-grams within word boundaries after Cavnar and Trenkle, "N-Gram-Based Text Categorization" (1994); the hash is
+ * 32-bit FNV-1a with MurmurHash3's finaliser.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * The version of the function below, written in every artefact.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const version = 1
+
+/**
+ * What a feature is, as bits of its hash's kind, so that a model can weight kinds apart.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const kinds = ["word", "pair", "skip", "characters"] as const
+
+/**
+ * Distinct features of a text: their hashes, kinds and counts. The arrays are reused by the next call of the same featuriser;
+ * only the first `size` entries count.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Features {
+  size: number
+  hashes: Uint32Array
+  kinds: Uint8Array
+  counts: Uint16Array
+}
+
+/**
+ * A text longer than this many UTF-16 code units is read at its beginning (two thirds) and its end (one third) only.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const longestText = 3072
+
+const word = /[\p{L}\p{M}\p{N}'_]+|[?!$%€£¥{}()[\];=<>#/\\+*^|`@&~]/gu
+const unspaced = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}]/u
+const unspacedAll =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}]|[^\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}]+/gu
+
+const mix = (hash: number): number => {
+  let mixed = hash ^ (hash >>> 16)
+  mixed = Math.imul(mixed, 0x85ebca6b)
+  mixed ^= mixed >>> 13
+  mixed = Math.imul(mixed, 0xc2b2ae35)
+  return (mixed ^ (mixed >>> 16)) >>> 0
+}
+
+const offset = 0x811c9dc5
+const prime = 0x01000193
+const shortest = 2
+const longest = 5
+const longestWord = 24
+const start = 0x2402
+const end = 0x2403
+
+/**
+ * Cuts a text into lower-case words and the signs that matter, after NFKC normalisation.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const words = (text: string): ReadonlyArray<string> => {
+  const cut =
+    text.length > longestText
+      ? `${text.slice(0, (longestText * 2) / 3)} ${text.slice(text.length - longestText / 3)}`
+      : text
+  const found = cut.normalize("NFKC").toLowerCase().replaceAll("’", "'").match(word) ?? []
+  if (!unspaced.test(cut)) return found
+  return found.flatMap((each) => (unspaced.test(each) ? (each.match(unspacedAll) ?? []) : [each]))
+}
+
+/**
+ * Makes a featuriser that keeps its own scratch memory, so that a call allocates little.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (): ((text: string) => Features) => {
+  let slots = new Int32Array(4096)
+  const features: Features = {
+    size: 0,
+    hashes: new Uint32Array(2048),
+    kinds: new Uint8Array(2048),
+    counts: new Uint16Array(2048)
+  }
+  const grow = (): void => {
+    const size = features.hashes.length * 2
+    const hashes = new Uint32Array(size)
+    const kindsGrown = new Uint8Array(size)
+    const counts = new Uint16Array(size)
+    hashes.set(features.hashes)
+    kindsGrown.set(features.kinds)
+    counts.set(features.counts)
+    features.hashes = hashes
+    features.kinds = kindsGrown
+    features.counts = counts
+    slots = new Int32Array(size * 2)
+    for (let index = 0; index < features.size; index++) {
+      let slot = hashes[index]! & (slots.length - 1)
+      while (slots[slot] !== 0) slot = (slot + 1) & (slots.length - 1)
+      slots[slot] = index + 1
+    }
+  }
+  const add = (raw: number, kind: number): void => {
+    const hash = mix(raw ^ Math.imul(kind + 1, 0x9e3779b1))
+    let slot = hash & (slots.length - 1)
+    for (;;) {
+      const index = slots[slot]!
+      if (index === 0) break
+      if (features.hashes[index - 1] === hash) {
+        if (features.counts[index - 1]! < 65_535) features.counts[index - 1]!++
+        return
+      }
+      slot = (slot + 1) & (slots.length - 1)
+    }
+    if (features.size === features.hashes.length) {
+      grow()
+      slot = hash & (slots.length - 1)
+      while (slots[slot] !== 0) slot = (slot + 1) & (slots.length - 1)
+    }
+    features.hashes[features.size] = hash
+    features.kinds[features.size] = kind
+    features.counts[features.size] = 1
+    slots[slot] = ++features.size
+  }
+  const characters = new Uint16Array(longestWord + 2)
+  return (text) => {
+    if (features.size * 4 < slots.length) {
+      for (let index = 0; index < features.size; index++) {
+        let slot = features.hashes[index]! & (slots.length - 1)
+        while (slots[slot] !== 0) {
+          slots[slot] = 0
+          slot = (slot + 1) & (slots.length - 1)
+        }
+      }
+    } else slots.fill(0)
+    features.size = 0
+    const found = words(text)
+    let before = start
+    let beforeThat = start
+    for (let index = 0; index < found.length; index++) {
+      const each = found[index]!
+      let hash = offset
+      for (let at = 0; at < each.length; at++) hash = Math.imul(hash ^ each.charCodeAt(at), prime)
+      const current = mix(hash)
+      add(current, 0)
+      add(Math.imul(before, 31) + current, 1)
+      if (index > 1) add(Math.imul(beforeThat, 131) + current, 2)
+      if (each.length <= 2 && unspaced.test(each)) {
+        if (index > 1) add(Math.imul(Math.imul(beforeThat, 31) + before, 31) + current, 3)
+      } else {
+        const length = Math.min(each.length, longestWord) + 2
+        characters[0] = start
+        for (let at = 0; at < length - 2; at++) characters[at + 1] = each.charCodeAt(at)
+        characters[length - 1] = end
+        for (let from = 0; from < length - 1; from++) {
+          let gram = offset
+          const to = Math.min(from + longest, length)
+          for (let at = from; at < to; at++) {
+            gram = Math.imul(gram ^ characters[at]!, prime)
+            if (at - from >= shortest - 1) add(gram, 3)
+          }
+        }
+      }
+      beforeThat = before
+      before = current
+    }
+    if (found.length > 0) add(Math.imul(before, 31) + end, 1)
+    return features
+  }
+}
