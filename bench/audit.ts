@@ -1,0 +1,170 @@
+/**
+ * Measures the audit log on this disk: `pnpm bench audit [-- --records 20000 --concurrency 64 --directory DIR]`.
+ *
+ * - records: calls recorded a second, request and completion, 2 KB of JSON in both together, sealed, each durable before the next
+ *   step of its call, at the given concurrency;
+ * - added latency: what `audit` and `auditText` add to a call of a pipeline, at concurrency 1 and at the given one;
+ * - verification: records checked a second by `verify`, every signature included.
+ */
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+import { Pipeline, Reply, Stage } from "@interlock/core"
+import { Caller, Chat, Part, type Prompt, RawPrompt, SafePrompt, type SafeText } from "@interlock/model"
+import { AuditLog, audit, auditText, layerFiles } from "@interlock/stages/audit"
+import * as Disk from "@interlock/stages/audit/disk"
+import * as Entry from "@interlock/stages/audit/entry"
+import * as Keys from "@interlock/stages/audit/keys"
+import { verify } from "@interlock/stages/audit/verify"
+import { Context, Effect, Layer, Redacted } from "effect"
+
+const layerOf = (directory: string) =>
+  layerFiles({ directory: join(directory, "data") }).pipe(
+    Layer.provide(Keys.layerFiles({ directory: join(directory, "keys") })),
+    Layer.provide(Keys.layerRootKey(Redacted.make(new Uint8Array(32).fill(7))))
+  )
+
+const prompt = "The quick brown fox jumps over the lazy dog. ".repeat(20)
+const answer = "A short answer that says what was asked for. ".repeat(16)
+
+/** Stands for `redact`: this measures the audit stages alone. */
+const passRedacted = Stage.derive("redact", { needs: { prompt: RawPrompt }, adds: SafePrompt }, ({ prompt }) =>
+  Effect.succeed(prompt as unknown as Prompt.Prompt<SafeText>)
+)
+const reply = Reply.whole(Part.text(answer, { inputTokens: { total: 220 }, outputTokens: { total: 180 } }))
+const callModel = Pipeline.handler("callModel", { needs: { prompt: SafePrompt } }, () => Effect.succeed(reply))
+const start = Pipeline.make("bench", { input: [Caller, RawPrompt], protocol: Chat.protocol })
+const bare = start.use(passRedacted).to(callModel)
+const audited = start.use(audit).use(passRedacted).use(auditText).to(callModel)
+
+const facts = {
+  request: { version: 1, tenant: "acme", startedAt: Date.now() },
+  completion: {
+    version: 1,
+    tenant: "acme",
+    startedAt: Date.now(),
+    endedAt: Date.now(),
+    outcome: "answered",
+    usage: { inputTokens: 220, outputTokens: 180 },
+    events: [
+      { _tag: "Attempt", provider: "p", model: "m", startedAt: 1, endedAt: 2, outcome: "answered", costUsd: 0.01 }
+    ]
+  }
+}
+const personal = {
+  request: { subject: "ada", prompt: [{ role: "user", text: prompt }] },
+  completion: { subject: "ada", answer }
+}
+const recordBytes = [facts.request, facts.completion, personal.request, personal.completion].reduce(
+  (sum, part) => sum + JSON.stringify(part).length,
+  0
+)
+
+const record = (subject: string) =>
+  AuditLog.use((log) => {
+    const call = Entry.id()
+    const entry = { call, tenant: "acme", subject }
+    return Effect.andThen(
+      log.append({ ...entry, kind: "request", facts: facts.request, personal: personal.request }),
+      log.append({ ...entry, kind: "completion", facts: facts.completion, personal: personal.completion })
+    )
+  })
+
+const middle = (values: ReadonlyArray<number>, quantile: number) =>
+  values.toSorted((left, right) => left - right)[Math.min(values.length - 1, Math.floor(values.length * quantile))]!
+
+const latencies = (calls: number, concurrency: number) => {
+  const times: Array<number> = []
+  const facts = Context.merge(
+    Caller.context({ tenant: "acme", subject: "ada" }),
+    RawPrompt.context({ content: [{ role: "user", content: prompt }] })
+  )
+  const timed = Effect.suspend(() => {
+    const begun = performance.now()
+    return Effect.map(audited.run(facts), () => times.push(performance.now() - begun))
+  })
+  return Effect.gen(function* () {
+    yield* Effect.forEach(Array.from({ length: 200 }), () => Effect.andThen(bare.run(facts), audited.run(facts)))
+    const bareTimes: Array<number> = []
+    yield* Effect.forEach(Array.from({ length: 1000 }), () =>
+      Effect.suspend(() => {
+        const begun = performance.now()
+        return Effect.map(bare.run(facts), () => bareTimes.push(performance.now() - begun))
+      })
+    )
+    yield* Effect.forEach(Array.from({ length: calls }), () => timed, { concurrency, discard: true })
+    const without = middle(bareTimes, 0.5)
+    return { p50: middle(times, 0.5) - without, p99: middle(times, 0.99) - without }
+  })
+}
+
+export const run = async (argv: ReadonlyArray<string>): Promise<void> => {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      records: { type: "string", default: "20000" },
+      concurrency: { type: "string", default: "64" },
+      directory: { type: "string" }
+    }
+  })
+  const records = Number(values.records)
+  const concurrency = Number(values.concurrency)
+  const directory = mkdtempSync(join(values.directory ?? tmpdir(), "interlock-audit-bench-"))
+  try {
+    const written = await Effect.runPromise(
+      Effect.gen(function* () {
+        const log = yield* AuditLog
+        const work = (count: number) =>
+          Effect.forEach(Array.from({ length: count }), (_, index) => record(`subject ${index % 50}`), {
+            concurrency,
+            discard: true
+          })
+        yield* work(2000)
+        const begun = performance.now()
+        const processor = process.cpuUsage()
+        yield* work(records)
+        const seconds = (performance.now() - begun) / 1000
+        const used = process.cpuUsage(processor)
+        const [alone, together] = [yield* latencies(500, 1), yield* latencies(5000, concurrency)]
+        return {
+          verifier: log.verifier,
+          recordsPerSecond: records / seconds,
+          processorShare: (used.user + used.system) / 1e6 / seconds,
+          alone,
+          together
+        }
+      }).pipe(Effect.provide(layerOf(directory)))
+    )
+    const begun = performance.now()
+    const report = await Effect.runPromise(
+      verify({ disk: Disk.files, directory: join(directory, "data"), verifier: written.verifier })
+    )
+    const verifyPerSecond = report.verified / ((performance.now() - begun) / 1000)
+    if (!report.valid) throw new Error("the log that was just written does not verify")
+    const folder = join(directory, "data", "segments")
+    const bytes = readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0)
+    const rows: ReadonlyArray<readonly [string, string]> = [
+      [`records a second (${recordBytes} bytes, concurrency ${concurrency})`, written.recordsPerSecond.toFixed(0)],
+      ["  processors used meanwhile", written.processorShare.toFixed(2)],
+      ["added to a call, alone: p50, p99", `${written.alone.p50.toFixed(2)} ms, ${written.alone.p99.toFixed(2)} ms`],
+      [
+        `added to a call, ${concurrency} at once: p50, p99`,
+        `${written.together.p50.toFixed(2)} ms, ${written.together.p99.toFixed(2)} ms`
+      ],
+      ["log entries verified a second", verifyPerSecond.toFixed(0)],
+      ["bytes on the disk for a record (2 entries)", ((bytes / report.size) * 2).toFixed(0)]
+    ]
+    for (const [name, value] of rows) console.log(`${name.padEnd(56)} ${value}`)
+    console.log(
+      JSON.stringify({
+        recordsPerSecond: Math.round(written.recordsPerSecond),
+        addedP50Ms: Number(Math.max(written.alone.p50, written.together.p50).toFixed(3)),
+        verifyRecordsPerSecond: Math.round(verifyPerSecond / 2),
+        bytesPerRecord: Math.round((bytes / report.size) * 2)
+      })
+    )
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+}
