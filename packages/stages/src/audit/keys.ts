@@ -244,20 +244,20 @@ const makeRing = Effect.gen(function* () {
   const signingSeed = yield* secret("log/signing")
   const naming = yield* secret("log/naming")
 
-  const byOwner = new Map<string, Key>()
+  const byName = new Map<string, Key>()
   const byId = new Map<string, Key>()
-  const remember = (owner: string | undefined, key: Key): Key => {
-    for (const map of [byOwner, byId]) if (map.size >= remembered) map.delete(map.keys().next().value!)
-    if (owner !== undefined) byOwner.set(owner, key)
+  const remember = (name: string | undefined, key: Key): Key => {
+    for (const map of [byName, byId]) if (map.size >= remembered) map.delete(map.keys().next().value!)
+    if (name !== undefined) byName.set(name, key)
     byId.set(key.id, key)
     return key
   }
   const forget = (id: string) => {
     byId.delete(id)
-    for (const [owner, key] of byOwner) if (key.id === id) byOwner.delete(owner)
+    for (const [name, key] of byName) if (key.id === id) byName.delete(name)
   }
-  const ownerOf = (...names: ReadonlyArray<string>): string =>
-    createHmac("sha256", naming).update(JSON.stringify(names)).digest("hex")
+  // What a key is found by in the store: a name that says nothing without the naming key.
+  const ownerOf = (name: string): string => createHmac("sha256", naming).update(name).digest("hex")
 
   const load = (id: string, parent: Key | undefined) =>
     Effect.gen(function* () {
@@ -273,18 +273,19 @@ const makeRing = Effect.gen(function* () {
     Effect.map(store.get(`owner/${owner}`), (bytes) =>
       bytes === undefined ? undefined : Buffer.from(bytes).toString("latin1")
     )
-  const lookup = (owner: string, parent: Key | undefined) =>
+  const lookup = (name: string, parent: Key | undefined) =>
     Effect.gen(function* () {
-      const known = byOwner.get(owner)
+      const known = byName.get(name)
       if (known !== undefined) return known
-      const id = yield* pointer(owner)
+      const id = yield* pointer(ownerOf(name))
       const key = id === undefined ? undefined : yield* load(id, parent)
-      return key === undefined ? undefined : remember(owner, key)
+      return key === undefined ? undefined : remember(name, key)
     })
-  const obtain = (owner: string, parent: Key | undefined): Effect.Effect<Key, KeyStoreError> =>
+  const obtain = (name: string, parent: Key | undefined): Effect.Effect<Key, KeyStoreError> =>
     Effect.gen(function* () {
-      const there = yield* lookup(owner, parent)
+      const there = yield* lookup(name, parent)
       if (there !== undefined) return there
+      const owner = ownerOf(name)
       // A pointer to a key that is gone: the erasure of this subject was interrupted, or it is known again.
       if ((yield* pointer(owner)) !== undefined) yield* store.remove(`owner/${owner}`)
       const id = Buffer.from(yield* random.randomBytes(16)).toString("hex")
@@ -293,24 +294,24 @@ const makeRing = Effect.gen(function* () {
         `key/${id}`,
         yield* parent === undefined ? root.seal(bytes, id) : seal(parent.bytes, bytes, id)
       )
-      if (yield* store.create(`owner/${owner}`, Buffer.from(id, "latin1"))) return remember(owner, { id, bytes })
+      if (yield* store.create(`owner/${owner}`, Buffer.from(id, "latin1"))) return remember(name, { id, bytes })
       // Another fiber or process was faster.
       yield* store.remove(`key/${id}`)
-      return yield* obtain(owner, parent)
+      return yield* obtain(name, parent)
     })
   const guard = (operation: string) => Effect.mapError((error: KeyStoreError) => unavailable(operation, error))
-  const tenant = (name: string) => {
-    const owner = ownerOf("tenant", name)
-    const known = byOwner.get(owner)
-    return known === undefined ? obtain(owner, undefined) : Effect.succeed(known)
+  const tenantName = (tenant: string) => `tenant/${tenant}`
+  const subjectName = (parent: Key, subject: string) => `subject/${parent.id}/${subject}`
+  const known = (name: string, parent: Key | undefined) => {
+    const key = byName.get(name)
+    return key === undefined ? obtain(name, parent) : Effect.succeed(key)
   }
-  const subjectOwner = (parent: Key, name: string) => ownerOf("subject", parent.id, name)
-  const find = (name: string, subject: string | undefined) =>
+  const find = (tenant: string, subject: string | undefined) =>
     Effect.gen(function* () {
-      const parent = yield* lookup(ownerOf("tenant", name), undefined)
+      const parent = yield* lookup(tenantName(tenant), undefined)
       return parent === undefined || subject === undefined
         ? parent
-        : yield* lookup(subjectOwner(parent, subject), parent)
+        : yield* lookup(subjectName(parent, subject), parent)
     })
   const bury = (id: string) =>
     Effect.gen(function* () {
@@ -321,14 +322,10 @@ const makeRing = Effect.gen(function* () {
 
   return {
     signingSeed,
-    tenant: (name) => guard("append")(tenant(name)),
-    subject: (name, subject) =>
+    tenant: (tenant) => guard("append")(known(tenantName(tenant), undefined)),
+    subject: (tenant, subject) =>
       guard("append")(
-        Effect.flatMap(tenant(name), (parent) => {
-          const owner = subjectOwner(parent, subject)
-          const known = byOwner.get(owner)
-          return known === undefined ? obtain(owner, parent) : Effect.succeed(known)
-        })
+        Effect.flatMap(known(tenantName(tenant), undefined), (parent) => known(subjectName(parent, subject), parent))
       ),
     find: (name, subject) => guard("find")(find(name, subject)),
     tenantById: (id) => guard("read")(load(id, undefined)),
@@ -343,13 +340,13 @@ const makeRing = Effect.gen(function* () {
         Effect.gen(function* () {
           const key = yield* find(name, subject)
           if (key === undefined) return
+          const parent = yield* lookup(tenantName(name), undefined)
+          const own = subject === undefined || parent === undefined ? tenantName(name) : subjectName(parent, subject)
           yield* bury(key.id)
-          const parent = subject === undefined ? undefined : yield* lookup(ownerOf("tenant", name), undefined)
-          const owner = subject === undefined ? ownerOf("tenant", name) : subjectOwner(parent!, subject)
-          yield* store.remove(`owner/${owner}`)
+          yield* store.remove(`owner/${ownerOf(own)}`)
           // The keys below a tenant's are sealed under it, and lost with it; none may stay in memory.
           if (subject === undefined) {
-            byOwner.clear()
+            byName.clear()
             byId.clear()
           }
         })
