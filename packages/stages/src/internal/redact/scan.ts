@@ -1,0 +1,175 @@
+/** The rule-based scanner: identifiers, addresses of networks, secrets, phones, dates, names and places in one text. */
+import { ibanEnd, identifiers, ipAt } from "./identifiers.ts"
+import { connections, type Found, markedKeyEnd, namedSecrets, privateKeys } from "./secrets.ts"
+
+export interface ScanOptions {
+  readonly types?: ReadonlyArray<string>
+  readonly minimumConfidence?: number
+}
+
+const isDigit = (code: number): boolean => code >= 48 && code <= 57
+const isAlphanumeric = (code: number): boolean =>
+  (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122)
+
+const around = (text: string, start: number, end: number): string =>
+  `${text.slice(Math.max(0, start - 60), start)} ${text.slice(end, end + 30)}`
+
+/** Separators that an identifier may be written with. */
+const separators = /[\s.\-/_:]/g
+
+export const scan = (text: string, options: ScanOptions = {}): ReadonlyArray<Found> => {
+  const minimum = options.minimumConfidence ?? 0.5
+  const only = options.types === undefined ? undefined : new Set(options.types)
+  const found: Array<Found> = []
+  structured(text, found, minimum, only)
+  const wanted = only === undefined ? found : found.filter((span) => only.has(span.type))
+  return resolve(wanted.filter((span) => span.confidence >= minimum))
+}
+
+const structured = (text: string, out: Array<Found>, minimum: number, only: ReadonlySet<string> | undefined): void => {
+  emails(text, out)
+  privateKeys(text, out)
+  connections(text, out)
+  namedSecrets(text, out)
+  const rows = only === undefined ? identifiers : identifiers.filter((row) => only.has(row.type))
+  const length = text.length
+  let i = 0
+  while (i < length) {
+    const code = text.charCodeAt(i)
+    if (!isAlphanumeric(code)) {
+      if (code === 58 && text.charCodeAt(i + 1) === 58 && !isAlphanumeric(text.charCodeAt(i - 1))) ip(text, i, out)
+      else if (code === 43 && isDigit(text.charCodeAt(i + 1))) identify(text, i, rows, out, minimum)
+      i++
+      continue
+    }
+    // A word: letters and digits. What follows decides whether an identifier may begin here.
+    let end = i
+    let digits = 0
+    while (end < length) {
+      const each = text.charCodeAt(end)
+      if (isDigit(each)) digits++
+      else if (!isAlphanumeric(each)) break
+      end++
+    }
+    const size = end - i
+    if (digits > 0 || size <= 3) {
+      const near =
+        digits > 0 ||
+        isDigit(text.charCodeAt(end + 1)) ||
+        isDigit(text.charCodeAt(end + 3)) ||
+        text.charCodeAt(end) === 58
+      if (near) {
+        identify(text, i, rows, out, minimum)
+        const stop = ibanEnd(text, i)
+        if (stop > 0) out.push({ start: i, end: stop, type: "IBAN_CODE", confidence: 0.97 })
+        if (size <= 4) ip(text, i, out)
+      }
+    }
+    if (size >= 2 && (size >= 8 || !isAlphanumeric(text.charCodeAt(end + 1)) || isKeySign(text.charCodeAt(end)))) {
+      const stop = markedKeyEnd(text, i)
+      if (stop > 0 && !isAlphanumeric(text.charCodeAt(stop))) {
+        out.push({ start: i, end: stop, type: text.startsWith("eyJ", i) ? "JWT" : "API_KEY", confidence: 0.95 })
+        i = stop
+        continue
+      }
+    }
+    i = end
+  }
+}
+
+const isKeySign = (code: number): boolean => code === 45 || code === 95 || code === 46 || code === 58 || code === 36
+
+const identify = (text: string, start: number, rows: typeof identifiers, out: Array<Found>, minimum: number): void => {
+  const startsWithDigit = isDigit(text.charCodeAt(start))
+  for (const row of rows) {
+    if (row.digits && !startsWithDigit) continue
+    row.shape.lastIndex = start
+    const match = row.shape.exec(text)
+    if (match === null) continue
+    const written = match[0]
+    if (row.check !== undefined && !row.check(written.replace(separators, "").toUpperCase(), written)) continue
+    const end = start + written.length
+    let confidence = row.alone
+    if (confidence < row.beside && row.context !== undefined && row.context.test(around(text, start, end))) {
+      confidence = row.beside
+    }
+    if (confidence < minimum) continue
+    if (confidence < 0.9 && insideLonger(text, start, end)) continue
+    out.push({ start, end, type: row.type, confidence })
+  }
+}
+
+/** Whether the span is a piece of something longer: a UUID, a version, a decimal, a path. */
+const insideLonger = (text: string, start: number, end: number): boolean => {
+  const before = text.charCodeAt(start - 1)
+  if ((before === 45 || before === 46 || before === 95 || before === 47) && isAlphanumeric(text.charCodeAt(start - 2)))
+    return true
+  const after = text.charCodeAt(end)
+  return (
+    (after === 45 || after === 46 || after === 95) &&
+    isAlphanumeric(text.charCodeAt(end + 1)) &&
+    isDigit(text.charCodeAt(end + 1))
+  )
+}
+
+const ip = (text: string, start: number, out: Array<Found>): void => {
+  const before = text.charCodeAt(start - 1)
+  if (before === 58 || (before === 46 && isAlphanumeric(text.charCodeAt(start - 2)))) return
+  const hit = ipAt(text, start)
+  if (hit === undefined) return
+  let confidence = hit.alone
+  if (
+    confidence < 0.5 &&
+    /\b(?:ip|src|dst|source|address|unspecified|bind|listen|route|host)\b/i.test(around(text, start, hit.end))
+  ) {
+    confidence = 0.6
+  }
+  out.push({ start, end: hit.end, type: "IP_ADDRESS", confidence })
+}
+
+const local = /[\p{Script=Latin}\p{Script=Cyrillic}\p{Script=Greek}\p{N}._%+'-]/u
+const domain =
+  /(?:[\p{Script=Latin}\p{Script=Cyrillic}\p{N}](?:[\p{Script=Latin}\p{Script=Cyrillic}\p{N}-]{0,62})\.)+(?:xn--[a-z0-9-]{2,59}|[\p{Script=Latin}\p{Script=Cyrillic}]{2,24})/uy
+
+const emails = (text: string, out: Array<Found>): void => {
+  for (let at = nextAt(text, 0); at >= 0; at = nextAt(text, at + 1)) {
+    const width = text[at] === "%" ? 3 : 1
+    let start = at
+    while (start > 0 && at - start < 64 && local.test(text[start - 1] as string)) start--
+    while (start < at && /['.%-]/.test(text[start] as string)) start++
+    if (start === at) continue
+    domain.lastIndex = at + width
+    const match = domain.exec(text)
+    if (match === null) continue
+    out.push({ start, end: at + width + match[0].length, type: "EMAIL_ADDRESS", confidence: 0.97 })
+  }
+}
+
+const nextAt = (text: string, from: number): number => {
+  const plain = text.indexOf("@", from)
+  const escaped = text.indexOf("%40", from)
+  return plain < 0 ? escaped : escaped < 0 ? plain : Math.min(plain, escaped)
+}
+
+/** Of spans that overlap the most confident wins, then the longest; what it leaves of the others stays covered by widening it. */
+const resolve = (spans: ReadonlyArray<Found>): ReadonlyArray<Found> => {
+  if (spans.length < 2) return spans
+  const ordered = [...spans].sort((a, b) => a.start - b.start || b.end - a.end)
+  const out: Array<Found> = []
+  for (const span of ordered) {
+    const last = out.at(-1)
+    if (last === undefined || span.start >= last.end) {
+      out.push({ ...span })
+      continue
+    }
+    const stronger =
+      span.confidence > last.confidence ||
+      (span.confidence === last.confidence && span.end - span.start > last.end - last.start)
+    if (stronger) {
+      last.type = span.type
+      last.confidence = span.confidence
+    }
+    last.end = Math.max(last.end, span.end)
+  }
+  return out
+}

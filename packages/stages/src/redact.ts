@@ -1,0 +1,446 @@
+/**
+ * `redact` keeps personal data and secrets from everything below it: it replaces them in the prompt by placeholders, and puts the
+ * values back into the reply on its way up, whole or live, in texts, reasoning, tool arguments and structured output.
+ *
+ * It takes `RawPrompt` away and adds `SafePrompt`, whose texts are `SafeText`; nothing else makes `SafeText`, so a cache, an
+ * audit record or a model below cannot be reached by text that did not come through here. A detector or vault that fails refuses
+ * the call.
+ *
+ * ```ts
+ * import { Pipeline, Reply } from "@interlock/core"
+ * import { Caller, Chat, Part, Prompt, RawPrompt, SafePrompt } from "@interlock/model"
+ * import { redact } from "@interlock/stages/redact"
+ * import { Detector } from "@interlock/stages/redact/detector"
+ * import { Vault } from "@interlock/stages/redact/vault"
+ * import { Context, Effect, Layer } from "effect"
+ *
+ * // A model that says what it saw.
+ * const echo = Pipeline.handler("echo", { needs: { prompt: SafePrompt } }, ({ prompt }) =>
+ *   Effect.succeed(Reply.whole(Part.text(`I see ${Prompt.text(prompt).length} characters: ${Prompt.text(prompt)}`))))
+ *
+ * const chat = Pipeline.make("chat", { input: [RawPrompt, Caller], protocol: Chat.Chat }).use(redact).to(echo)
+ *
+ * const facts = Context.merge(
+ *   RawPrompt.context(Prompt.make("Write to alice@example.com")),
+ *   Caller.context({ tenant: "acme" })
+ * )
+ * const answer = await Effect.runPromise(
+ *   chat.run(facts).pipe(Effect.provide(Layer.mergeAll(Detector.layer, Vault.layerMemory)))
+ * )
+ * console.assert(answer.text === "I see 27 characters: Write to alice@example.com")
+ * ```
+ *
+ * @since 0.1.0
+ */
+import { createHash } from "node:crypto"
+import { Reply, Stage } from "@interlock/core"
+import { Caller, Journal, type Part, type Prompt, RawPrompt, SafePrompt, type SafeText } from "@interlock/model"
+import { Effect, Schema, Stream } from "effect"
+import { Detector, merge, type Span } from "./redact/detector.ts"
+import * as Placeholder from "./redact/placeholder.ts"
+import { Policy, type Settings } from "./redact/policy.ts"
+import { Vault } from "./redact/vault.ts"
+
+/**
+ * A detector failed: nothing was sent.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class DetectorFailed extends Schema.TaggedClass<DetectorFailed>()("DetectorFailed", {
+  detector: Schema.String
+}) {}
+
+/**
+ * The vault failed: nothing was sent.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class VaultFailed extends Schema.TaggedClass<VaultFailed>()("VaultFailed", {}) {}
+
+/**
+ * The prompt holds a value of a type whose strategy is `refuse`.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class RefusedType extends Schema.TaggedClass<RefusedType>()("RefusedType", { type: Schema.String }) {}
+
+/**
+ * The prompt holds a file and the policy does not let it through.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class RefusedFile extends Schema.TaggedClass<RefusedFile>()("RefusedFile", { mediaType: Schema.String }) {}
+
+/**
+ * `redact` refused a call. The message holds no text of the prompt.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class RedactError extends Schema.TaggedError<RedactError>()("RedactError", {
+  reason: Schema.Union([DetectorFailed, VaultFailed, RefusedType, RefusedFile]),
+  message: Schema.String
+}) {}
+
+/**
+ * Replaces personal data and secrets below, and restores them above.
+ *
+ * Services: `Detector` finds, `Vault` numbers and remembers, the `Policy` reference says what happens to each type.
+ *
+ * @category stages
+ * @since 0.1.0
+ */
+export const redact = Stage.around<{ in: Part.Part; out: Part.Part }>()(
+  "redact",
+  { needs: { prompt: RawPrompt, caller: Caller }, adds: SafePrompt, drops: RawPrompt },
+  Effect.fnUntraced(function* ({ prompt, caller }, next) {
+    const policy = yield* Policy
+    const journal = yield* Journal.current
+    const redacted = yield* redactPrompt(prompt, caller, policy).pipe(
+      Effect.tapError((error) =>
+        Effect.sync(() => journal?.append({ _tag: "Refusal", stage: "redact", reason: error.reason._tag }))
+      )
+    )
+    journal?.append({ _tag: "Redaction", counts: redacted.counts })
+    const reply = yield* next(redacted.prompt)
+    return restoreReply(reply, redacted, policy)
+  })
+)
+
+interface Redacted {
+  readonly prompt: Prompt.Prompt<SafeText>
+  readonly counts: { readonly [type: string]: number }
+  readonly values: ReadonlyMap<string, string>
+  /** URLs of the redacted prompt that hold placeholders. */
+  readonly urls: ReadonlyArray<string>
+}
+
+/** The one place where `SafeText` is made: only of texts whose spans were replaced just before. */
+const safe = (text: string): SafeText => text as SafeText
+
+const redactPrompt = Effect.fnUntraced(function* (
+  prompt: Prompt.Prompt,
+  caller: Caller["Service"],
+  policy: Settings
+): Effect.fn.Return<Redacted, RedactError, Detector | Vault> {
+  const detector = yield* Detector
+  const vault = yield* Vault
+  const allowed = yield* allowFiles(prompt, policy)
+
+  // First every text is scanned, then all values are numbered at once, then the prompt is written anew.
+  const texts = new Map<string, { readonly text: string; readonly field: string; spans: ReadonlyArray<Span> }>()
+  mapPrompt(allowed, (text, field) => {
+    if (text !== "") texts.set(`${field}\0${text}`, { text, field, spans: [] })
+    return text
+  })
+  for (const each of texts.values()) {
+    const lead = each.field === "" ? "" : `${each.field}: `
+    const spans = yield* Effect.mapError(
+      detector.detect(lead + each.text, { minimumConfidence: policy.minimumConfidence }),
+      () =>
+        new RedactError({
+          reason: new DetectorFailed({ detector: detector.name }),
+          message: `The detector "${detector.name}" failed, so the call was refused and nothing was sent; see its own log, or take it out of the layer`
+        })
+    )
+    each.spans = settle(each.text, each.field, spans, lead.length, policy)
+  }
+
+  const counts: { [type: string]: number } = {}
+  const wanted = new Map<string, { readonly type: string; readonly value: string }>()
+  for (const { text, spans } of texts.values()) {
+    for (const { start, end, type } of spans) {
+      const strategy = strategyOf(policy, type)
+      if (strategy === "refuse") {
+        return yield* new RedactError({
+          reason: new RefusedType({ type }),
+          message: `The prompt holds a value of type ${type}, which the policy refuses; take it out, or give the type another strategy`
+        })
+      }
+      if (type !== Placeholder.literal) counts[type] = (counts[type] ?? 0) + 1
+      const value = text.slice(start, end)
+      if (strategy === "placeholder") wanted.set(`${type}\0${value}`, { type, value })
+    }
+  }
+  const owner =
+    caller.conversation === undefined
+      ? { tenant: caller.tenant }
+      : { tenant: caller.tenant, conversation: caller.conversation }
+  const numbered = yield* Effect.mapError(
+    vault.assign(owner, [...wanted.values()]),
+    (error) =>
+      new RedactError({
+        reason: new VaultFailed(),
+        message: `The vault failed, so the call was refused and nothing was sent: ${error.message}`
+      })
+  )
+  const values = new Map<string, string>()
+  const placeholders = new Map<string, string>()
+  for (const { type, value, number } of numbered) {
+    const placeholder = Placeholder.format(policy.shape, type, number)
+    values.set(placeholder, value)
+    placeholders.set(`${type}\0${value}`, placeholder)
+  }
+
+  const urls = new Set<string>()
+  const rewritten = mapPrompt(allowed, (text, field) => {
+    let out = ""
+    let at = 0
+    for (const { start, end, type } of texts.get(`${field}\0${text}`)?.spans ?? []) {
+      out += text.slice(at, start)
+      const value = text.slice(start, end)
+      out += placeholders.get(`${type}\0${value}`) ?? irreversible(policy, type, value)
+      at = end
+    }
+    out += text.slice(at)
+    for (const [url] of out.matchAll(urlLike)) if (url.includes(policy.shape.open)) urls.add(url)
+    return safe(out)
+  })
+  return { prompt: rewritten, counts, values, urls: [...urls] }
+})
+
+const urlLike = /(?:[a-z][a-z0-9+.-]*:\/\/|www\.|mailto:|tel:)[^\s<>"`]+/gi
+
+const strategyOf = (policy: Settings, type: string) =>
+  type === Placeholder.literal ? "placeholder" : (policy.strategies[type] ?? "placeholder")
+
+/** Fields whose whole value is a secret. */
+const secretField =
+  /(?:password|passwd|passphrase|pwd|secret|api[_ -]?key|(?:access|auth|refresh|bearer|id)[_ -]?token|private[_ -]?key|secret[_ -]?key|client[_ -]?secret|credentials?|authorization)$/i
+
+/** The spans of a text, from those of the text with its field's name before it: merged, kept ones out, look-alikes in. */
+const settle = (
+  text: string,
+  field: string,
+  found: ReadonlyArray<Span>,
+  lead: number,
+  policy: Settings
+): ReadonlyArray<Span> => {
+  const spans: Array<Span> = []
+  for (const span of found) {
+    const start = Math.max(0, span.start - lead)
+    const end = Math.min(text.length, span.end - lead)
+    const type = typeName(span.type)
+    if (end > start && strategyOf(policy, type) !== "keep")
+      spans.push({ start, end, type, confidence: span.confidence })
+  }
+  if (secretField.test(field) && /^\S{4,4096}$/.test(text) && strategyOf(policy, "SECRET") !== "keep") {
+    spans.push({ start: 0, end: text.length, type: "SECRET", confidence: 0.9 })
+  }
+  const open = policy.shape.open
+  for (let at = text.indexOf(open); at >= 0; at = text.indexOf(open, at + open.length)) {
+    spans.push({ start: at, end: at + open.length, type: Placeholder.literal, confidence: 0 })
+  }
+  return merge(spans)
+}
+
+const typeName = (type: string): string => {
+  const name = type.toUpperCase().replace(/[^A-Z0-9]+/g, "_")
+  return /^[A-Z]/.test(name) && name !== Placeholder.literal ? name.slice(0, 48) : `TYPE_${name.slice(0, 43)}`
+}
+
+const irreversible = (policy: Settings, type: string, value: string): string => {
+  switch (strategyOf(policy, type)) {
+    case "hash":
+      return `[${type}:${createHash("sha256").update(value).digest("hex").slice(0, 12)}]`
+    case "mask":
+      return "*".repeat(value.length)
+    default:
+      return ""
+  }
+}
+
+const allowFiles = (prompt: Prompt.Prompt, policy: Settings): Effect.Effect<Prompt.Prompt, RedactError> => {
+  const hasFiles = prompt.content.some(
+    (message) => typeof message.content !== "string" && message.content.some((part) => part.type === "file")
+  )
+  if (!hasFiles || policy.files === "pass") return Effect.succeed(prompt)
+  const ask = policy.files
+  const refuse = (file: Prompt.FilePart) =>
+    new RedactError({
+      reason: new RefusedFile({ mediaType: file.mediaType }),
+      message: `The prompt holds a file of type ${file.mediaType}, which the policy does not let through; take it out, or set \`files\` to "pass" or to a function that looks into it`
+    })
+  const allow = (file: Prompt.FilePart): Effect.Effect<Prompt.FilePart, RedactError> =>
+    ask === "refuse"
+      ? Effect.fail(refuse(file))
+      : Effect.matchEffect(ask(file), {
+          onFailure: () => Effect.fail(refuse(file)),
+          onSuccess: (answer) => (answer === undefined ? Effect.fail(refuse(file)) : Effect.succeed(answer))
+        })
+  return Effect.map(
+    Effect.forEach(prompt.content, (message) =>
+      typeof message.content === "string" || message.role === "tool"
+        ? Effect.succeed(message)
+        : Effect.map(
+            Effect.forEach(message.content as ReadonlyArray<{ readonly type: string }>, (part) =>
+              part.type === "file" ? allow(part as Prompt.FilePart) : Effect.succeed(part)
+            ),
+            (content) => ({ ...message, content }) as unknown as Prompt.Message
+          )
+    ),
+    (content) => ({ content })
+  )
+}
+
+/** Writes every text of a prompt anew, those in tool calls, results and options included; the shape stays. */
+const mapPrompt = <Text extends string>(
+  prompt: Prompt.Prompt,
+  f: (text: string, field: string) => Text
+): Prompt.Prompt<Text> => {
+  const deep = (value: unknown, field: string): unknown => {
+    if (typeof value === "string") return f(value, field)
+    if (typeof value === "number" || typeof value === "bigint") {
+      const text = String(value)
+      if (text.length < 6) return value
+      const written: string = f(text, field)
+      return written === text ? value : written
+    }
+    if (Array.isArray(value)) return value.map((each) => deep(each, field))
+    if (typeof value !== "object" || value === null) return value
+    if ("toJSON" in value && typeof value.toJSON === "function") return deep(value.toJSON(), field)
+    return Object.fromEntries(
+      Object.entries(value).map(([key, each]) => [
+        f(key, ""),
+        deep(each, /^[\p{L}_][\p{L}\p{N}_ -]{0,40}$/u.test(key) ? key : "")
+      ])
+    )
+  }
+  const withOptions = <P extends { readonly options?: unknown }>(part: P): P =>
+    part.options === undefined ? part : { ...part, options: deep(part.options, "") }
+  const mapPart = (part: Exclude<Prompt.Message["content"], string>[number]): unknown => {
+    const kept = withOptions(part)
+    switch (kept.type) {
+      case "text":
+      case "reasoning":
+        return { ...kept, text: f(kept.text, "") }
+      case "file":
+        return kept.fileName === undefined ? kept : { ...kept, fileName: f(kept.fileName, "") }
+      case "tool-call":
+        return { ...kept, params: deep(kept.params, "") }
+      case "tool-result":
+        return {
+          ...kept,
+          result: deep(kept.result, ""),
+          ...(kept.modelOutput === undefined ? {} : { modelOutput: kept.modelOutput.map(mapPart) })
+        }
+      case "tool-approval-response":
+        return kept.reason === undefined ? kept : { ...kept, reason: f(kept.reason, "") }
+      default:
+        return kept
+    }
+  }
+  return {
+    content: prompt.content.map((message) => {
+      const kept = withOptions(message)
+      const content = typeof kept.content === "string" ? f(kept.content, "") : kept.content.map(mapPart)
+      return { ...kept, content } as Prompt.Message<Text>
+    })
+  }
+}
+
+const restoreReply = <E>(
+  reply: Reply.Reply<Part.Part, E>,
+  redacted: Redacted,
+  policy: Settings
+): Reply.Reply<Part.Part, E> => {
+  if (redacted.values.size === 0) return reply
+  return reply._tag === "Whole"
+    ? Reply.whole(reply.parts.map((part) => restorePart(part, redacted, policy)))
+    : Reply.live(
+        Stream.mapAccum(
+          reply.parts,
+          () => makePieces(redacted, policy),
+          (pieces, part) => [pieces, pieces.next(part)] as const,
+          { onHalt: (pieces) => pieces.flush() }
+        )
+      )
+}
+
+const optionsOf = (
+  redacted: Redacted,
+  policy: Settings,
+  mode: "text" | "json" | "auto"
+): Placeholder.RestorerOptions => ({
+  shape: policy.shape,
+  mode,
+  lookup: (placeholder) => redacted.values.get(placeholder),
+  restoreInUrl: (soFar) =>
+    policy.restore.urls === "always" ||
+    (policy.restore.urls === "known" && redacted.urls.some((url) => url.startsWith(soFar)))
+})
+
+const restorePart = (part: Part.Part, redacted: Redacted, policy: Settings): Part.Part => {
+  const text = (value: string, mode: "text" | "json" | "auto") =>
+    Placeholder.restore(value, optionsOf(redacted, policy, mode))
+  const deep = (value: unknown): unknown => {
+    if (typeof value === "string") return text(value, "text")
+    if (Array.isArray(value)) return value.map(deep)
+    if (typeof value !== "object" || value === null) return value
+    return Object.fromEntries(Object.entries(value).map(([key, each]) => [text(key, "text"), deep(each)]))
+  }
+  switch (part.type) {
+    case "text":
+    case "reasoning":
+      return { ...part, text: text(part.text, "auto") }
+    case "tool-call":
+      if (!policy.restore.toolArguments) return part
+      return { ...part, params: typeof part.params === "string" ? text(part.params, "json") : deep(part.params) }
+    case "tool-result":
+      return { ...part, result: deep(part.result) } as Part.Part
+    case "source":
+      return part.sourceType === "url"
+        ? { ...part, url: text(part.url, "text"), title: text(part.title, "text") }
+        : { ...part, title: text(part.title, "text") }
+    default:
+      return part
+  }
+}
+
+/** Restores the parts of one live reply, each text, reasoning and tool call by its own restorer. */
+const makePieces = (redacted: Redacted, policy: Settings) => {
+  type Delta = Extract<Part.Part, { readonly delta: string }>
+  const open = new Map<string, { readonly restorer: Placeholder.Restorer; last: Delta }>()
+  const kindOf = (type: string) => type.slice(0, type.lastIndexOf("-"))
+  const close = (key: string): ReadonlyArray<Part.Part> => {
+    const entry = open.get(key)
+    open.delete(key)
+    const rest = entry?.restorer.end() ?? ""
+    return entry === undefined || rest === "" ? [] : [{ type: entry.last.type, id: entry.last.id, delta: rest }]
+  }
+  const flush = (): ReadonlyArray<Part.Part> => [...open.keys()].flatMap(close)
+  return {
+    flush,
+    next: (part: Part.Part): ReadonlyArray<Part.Part> => {
+      switch (part.type) {
+        case "text-delta":
+        case "reasoning-delta":
+        case "tool-params-delta": {
+          if (part.type === "tool-params-delta" && !policy.restore.toolArguments) return [part]
+          const key = `${kindOf(part.type)}:${part.id}`
+          let entry = open.get(key)
+          if (entry === undefined) {
+            const mode = part.type === "tool-params-delta" ? "json" : "auto"
+            entry = { restorer: Placeholder.makeRestorer(optionsOf(redacted, policy, mode)), last: part }
+            open.set(key, entry)
+          }
+          entry.last = part
+          const delta = entry.restorer.push(part.delta)
+          return delta === "" && part.metadata === undefined ? [] : [{ ...part, delta }]
+        }
+        case "text-end":
+        case "reasoning-end":
+        case "tool-params-end":
+          return [...close(`${kindOf(part.type)}:${part.id}`), part]
+        case "finish":
+          return [...flush(), part]
+        default:
+          return [restorePart(part, redacted, policy)]
+      }
+    }
+  }
+}

