@@ -18,10 +18,11 @@
  */
 import type { LanguageModelV4 } from "@ai-sdk/provider"
 import { type Handler, Pipeline, Reply } from "@interlock/core"
-import { type ModelError, Parameters, type Part, SafePrompt } from "@interlock/model"
-import { Duration, Effect } from "effect"
+import { type ModelError, Parameters, type Part, type RawPrompt, SafePrompt } from "@interlock/model"
+import { Context, Duration, Effect, Tracer } from "effect"
 import { live, watchedFetch, whole } from "./internal/aiSdkCall.ts"
 import { toModelError } from "./internal/aiSdkError.ts"
+import { toLanguageModel } from "./internal/aiSdkModel.ts"
 import { toCallOptions } from "./internal/aiSdkOptions.ts"
 import { recorded } from "./internal/attempt.ts"
 import type { ModelProvider, ModelReply, ModelRequest } from "./Models.ts"
@@ -75,6 +76,25 @@ export const handler = (
       )
   )
 }
+
+type OtherFacts<Input> = Exclude<Input, RawPrompt | Parameters>
+
+/**
+ * Makes a language model of the AI SDK of a closed pipeline, so that its `generateText` and `streamText` run through the
+ * pipeline unchanged. `facts` are those that every call brings besides the prompt and the parameters, such as the `Caller`.
+ * Errors are thrown as the AI SDK's `APICallError`, with a status, whether to retry, and the time to wait.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const languageModel = <Input, Whole, E, R>(
+  pipeline: Pipeline.Closed<Input, Part.Part, Whole, E, R>,
+  ...[facts]: [OtherFacts<Input>] extends [never] ? [] : [facts: Context.Context<OtherFacts<Input>>]
+): Effect.Effect<LanguageModelV4, never, R> =>
+  Effect.map(Effect.context<R>(), (captured) => {
+    const services = Context.omit(Tracer.ParentSpan)(captured as Context.Context<never>) as Context.Context<R>
+    return toLanguageModel(pipeline, (facts ?? Context.empty()) as Context.Context<never>, services)
+  })
 
 /**
  * `fetch` for the AI SDK's providers, which lets `Timeouts.connect` end with the response head. Without it, `connect` ends

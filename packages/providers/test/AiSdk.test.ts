@@ -1,9 +1,10 @@
+import { APICallError, type LanguageModelV4StreamPart } from "@ai-sdk/provider"
 import { describe, expect, it } from "@effect/vitest"
-import { Reply } from "@interlock/core"
-import { Chat, Journal, type ModelError, type Part } from "@interlock/model"
-import { Duration, Effect, Exit, Fiber, Latch, Queue, Stream } from "effect"
+import { Pipeline, Reply, Tracing } from "@interlock/core"
+import { Caller, Chat, GenAi, Journal, ModelError, Parameters, Part, RawPrompt } from "@interlock/model"
+import { Cause, Duration, Effect, Exit, Fiber, Latch, Logger, Queue, References, Stream, Tracer } from "effect"
 import { TestClock } from "effect/testing"
-import { Timeouts } from "../src/index.ts"
+import { AiSdk, Timeouts } from "../src/index.ts"
 import { canary, type Delivery, deliveries, everyWay, facts, flow, key, models } from "./fixture.ts"
 import { nobody, type Protocol, protocols, type Scene, wire } from "./wire.ts"
 
@@ -404,4 +405,168 @@ describe("a caller that leaves", () => {
       )
     }
   }
+})
+
+describe("the key", () => {
+  for (const { protocol, delivery } of cases) {
+    it.effect(`is in no span, log line or error: ${protocol}, ${delivery}`, () =>
+      Effect.gen(function* () {
+        const said: Array<string> = []
+        const tracer = Tracer.make({
+          span: (options) => {
+            const span = new Tracer.NativeSpan(options)
+            said.push(JSON.stringify([...span.attributes]))
+            const { end } = span
+            span.end = (time, exit) => {
+              end.call(span, time, exit)
+              said.push(JSON.stringify([[...span.attributes], span.events, exit]))
+              if (Exit.isFailure(exit)) said.push(Cause.pretty(exit.cause))
+            }
+            return span
+          }
+        })
+        const logger = Logger.make(({ cause, message }) => void said.push(`${String(message)} ${Cause.pretty(cause)}`))
+        const server = yield* wire({ status: 401, body: { error: { message: `Incorrect API key: ${key} ${canary}` } } })
+        yield* ask(protocol, server.url, delivery).pipe(
+          Effect.tapCause((cause) => Effect.logError("the call failed", cause)),
+          Effect.exit,
+          Effect.provideService(Tracing.Tracing, GenAi.tracing),
+          Effect.provideService(Tracer.Tracer, tracer),
+          Effect.provideService(References.MinimumLogLevel, "All"),
+          Effect.provide(Logger.layer([logger]))
+        )
+        expect(said.join()).toContain("RefusedKey")
+        expect(said.join()).toContain("callModel")
+        expect(said.join()).not.toContain(key)
+        expect(said.join()).not.toContain(canary)
+      })
+    )
+  }
+})
+
+describe("a pipeline as a language model of the AI SDK", () => {
+  const modelOf = (
+    handle: () => Effect.Effect<Reply.Reply<Part.Part, ModelError.ModelError>, ModelError.ModelError>
+  ) => {
+    const asked: Array<object> = []
+    const bottom = Pipeline.handler(
+      "answer",
+      { needs: { prompt: RawPrompt, settings: Parameters, caller: Caller } },
+      (facts) => {
+        asked.push(facts)
+        return handle()
+      }
+    )
+    const chat = Pipeline.make("chat", { input: [RawPrompt, Parameters, Caller], protocol: Chat.protocol }).to(bottom)
+    return Effect.map(AiSdk.languageModel(chat, Caller.context({ tenant: "acme" })), (model) => ({ asked, model }))
+  }
+  const prompt = [{ role: "user" as const, content: [{ type: "text" as const, text: "hello" }] }]
+  const usage = { inputTokens: { total: 3 }, outputTokens: { total: 2 } }
+  const overloaded = new ModelError.ModelError({
+    provider: "p",
+    model: "m",
+    reason: new ModelError.Overloaded({ retryAfterMs: 2000 }),
+    message: "too busy"
+  })
+
+  const read = async (stream: ReadableStream<LanguageModelV4StreamPart>) => {
+    const parts: Array<LanguageModelV4StreamPart> = []
+    for await (const part of stream) parts.push(part)
+    return parts
+  }
+
+  it.effect("generates, with the settings, the prompt and the other facts", () =>
+    Effect.gen(function* () {
+      const { asked, model } = yield* modelOf(() => Effect.succeed(Reply.whole(Part.text("hi", usage))))
+      const result = yield* Effect.promise(async () =>
+        model.doGenerate({ prompt, temperature: 0.5, toolChoice: { type: "tool", toolName: "t" } })
+      )
+      expect(result).toMatchObject({
+        content: [{ type: "text", text: "hi" }],
+        finishReason: { unified: "stop" },
+        usage: { inputTokens: { total: 3 }, outputTokens: { total: 2 } }
+      })
+      expect(asked).toMatchObject([
+        {
+          prompt: { content: [{ role: "user", content: [{ type: "text", text: "hello" }] }] },
+          settings: { temperature: 0.5, toolChoice: { tool: "t" } },
+          caller: { tenant: "acme" }
+        }
+      ])
+    })
+  )
+
+  it.effect("streams, and says a late failure in the stream", () =>
+    Effect.gen(function* () {
+      const { model } = yield* modelOf(() =>
+        Effect.succeed(
+          Reply.live(
+            Stream.concat(
+              Stream.fromIterable<Part.Part>([
+                { type: "text-start", id: "t" },
+                { type: "text-delta", id: "t", delta: "hi" }
+              ]),
+              Stream.fail(overloaded)
+            )
+          )
+        )
+      )
+      const parts = yield* Effect.promise(async () => read((await model.doStream({ prompt })).stream))
+      expect(parts.map((part) => part.type)).toEqual(["stream-start", "text-start", "text-delta", "error"])
+    })
+  )
+
+  it.effect("throws what the AI SDK understands", () =>
+    Effect.gen(function* () {
+      const { model } = yield* modelOf(() => Effect.fail(overloaded))
+      for (const way of ["doGenerate", "doStream"] as const) {
+        const error = yield* Effect.flip(
+          Effect.tryPromise({ try: async () => model[way]({ prompt }), catch: (e) => e })
+        )
+        expect(APICallError.isInstance(error)).toBe(true)
+        expect(error).toMatchObject({
+          message: "too busy",
+          statusCode: 503,
+          isRetryable: true,
+          responseHeaders: { "retry-after-ms": "2000" }
+        })
+      }
+    })
+  )
+
+  it.effect("stops the pipeline when the AI SDK aborts", () =>
+    Effect.gen(function* () {
+      const started = Latch.makeUnsafe(false)
+      const stopped = Latch.makeUnsafe(false)
+      const forever = Effect.onInterrupt(Effect.andThen(started.open, Effect.never), () => stopped.open)
+      const { model } = yield* modelOf(() => forever)
+      const controller = new AbortController()
+      const call = Promise.resolve(model.doStream({ prompt, abortSignal: controller.signal })).then(
+        () => "answered",
+        (error: unknown) => (error as Error).name
+      )
+      yield* started.await
+      controller.abort()
+      yield* stopped.await
+      expect(yield* Effect.promise(() => call)).toBe("AbortError")
+    })
+  )
+
+  it.effect("releases the pipeline when the stream is cancelled", () =>
+    Effect.gen(function* () {
+      const stopped = Latch.makeUnsafe(false)
+      const parts = Stream.fromIterable<Part.Part>([{ type: "text-start", id: "t" }]).pipe(
+        Stream.concat(Stream.never),
+        Stream.onExit(() => stopped.open)
+      )
+      const { model } = yield* modelOf(() => Effect.succeed(Reply.live(parts)))
+      yield* Effect.promise(async () => {
+        const reader = (await model.doStream({ prompt })).stream.getReader()
+        await reader.read()
+        await reader.read()
+        await reader.cancel()
+      })
+      yield* stopped.await
+    })
+  )
 })

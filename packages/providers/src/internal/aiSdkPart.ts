@@ -301,6 +301,15 @@ const aiSdkReason = (reason: Response.FinishPartEncoded["reason"]): LanguageMode
   raw: reason
 })
 
+/** How the AI SDK says a finish part, or that there was none. */
+export const toFinish = (
+  part: Response.FinishPartEncoded | undefined
+): Pick<LanguageModelV4GenerateResult, "finishReason" | "usage" | "providerMetadata"> => ({
+  finishReason: part === undefined ? { unified: "other", raw: undefined } : aiSdkReason(part.reason),
+  usage: aiSdkUsage(part?.usage ?? { inputTokens: {}, outputTokens: {} }),
+  ...providerMetadata(part?.metadata)
+})
+
 /** The AI SDK's stream parts that say the same as one part; a whole `text` or `reasoning` becomes start, delta and end. */
 export const toStreamParts = (part: Part, index: number): ReadonlyArray<LanguageModelV4StreamPart> => {
   switch (part.type) {
@@ -345,14 +354,7 @@ export const toStreamParts = (part: Part, index: number): ReadonlyArray<Language
         }
       ]
     case "finish":
-      return [
-        {
-          type: "finish",
-          finishReason: aiSdkReason(part.reason),
-          usage: aiSdkUsage(part.usage),
-          ...providerMetadata(part.metadata)
-        }
-      ]
+      return [{ type: "finish", ...toFinish(part) }]
     case "error":
       return [{ type: "error", error: part.error }]
     default:
