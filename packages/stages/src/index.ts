@@ -4,3 +4,4 @@
  * @since 0.1.0
  */
 export { audit, auditText } from "./audit.ts"
+export { CheckPolicy, checkRequest } from "./checkRequest.ts"
