@@ -5,3 +5,4 @@
  */
 export { audit, auditText } from "./audit.ts"
 export { CheckPolicy, checkRequest } from "./checkRequest.ts"
+export { limit } from "./limit.ts"
