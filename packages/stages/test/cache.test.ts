@@ -1,0 +1,556 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Pipeline, Reply } from "@interlock/core"
+import {
+  Caller,
+  Chat,
+  ChosenModel,
+  Journal,
+  ModelError,
+  Parameters,
+  Part,
+  type Prompt,
+  SafePrompt,
+  type SafeText,
+  type Settings
+} from "@interlock/model"
+import { cache, invalidate } from "@interlock/stages/cache"
+import { layerHashed } from "@interlock/stages/cache/embedder"
+import { Lease, layerMemory as layerLeases } from "@interlock/stages/cache/lease"
+import { layerPolicy, type Policy } from "@interlock/stages/cache/policy"
+import { layerEqualText, layer as layerSemantic, SemanticTier } from "@interlock/stages/cache/semantic"
+import { CacheStore, CacheStoreError, layerMemory } from "@interlock/stages/cache/store"
+import { layerScan } from "@interlock/stages/cache/vectorIndex"
+import { Context, Deferred, Duration, Effect, Exit, Fiber, Layer, Stream } from "effect"
+import { TestClock } from "effect/testing"
+
+type Answer = Effect.Effect<Reply.Reply<Part.Part, ModelError.ModelError>, ModelError.ModelError>
+
+class Model extends Context.Service<
+  Model,
+  { readonly answer: (text: string) => Answer; calls: number; open: number }
+>()("test/Model") {}
+
+const callModel = Pipeline.handler("callModel", { needs: { prompt: SafePrompt } }, ({ prompt }) =>
+  Effect.gen(function* () {
+    const model = yield* Model
+    model.calls++
+    model.open++
+    yield* Effect.addFinalizer(() => Effect.sync(() => model.open--))
+    yield* Journal.record({
+      _tag: "Attempt",
+      provider: "p",
+      model: "m",
+      startedAt: 0,
+      endedAt: 0,
+      outcome: "answered",
+      costUsd: 0.25
+    })
+    return yield* model.answer(JSON.stringify(prompt))
+  })
+)
+
+const pipeline = Pipeline.make("test", {
+  input: [SafePrompt, Caller, ChosenModel, Parameters],
+  protocol: Chat.protocol
+})
+  .use(cache)
+  .to(callModel)
+
+interface Ask {
+  readonly text?: string
+  readonly system?: string
+  readonly tenant?: string
+  readonly subject?: string
+  readonly model?: string
+  readonly parameters?: Settings
+}
+
+/** Only a test may make `SafeText` so. */
+const safe = (prompt: Prompt.Prompt): Prompt.Prompt<SafeText> => JSON.parse(JSON.stringify(prompt))
+
+const facts = ({ model = "m", parameters = {}, subject, system, tenant = "acme", text = "hello" }: Ask) =>
+  SafePrompt.context(
+    safe({
+      content: [
+        ...(system === undefined ? [] : [{ role: "system", content: system } as const]),
+        { role: "user", content: text }
+      ]
+    })
+  ).pipe(
+    Context.add(Caller, { tenant, ...(subject === undefined ? {} : { subject }) }),
+    Context.add(ChosenModel, { provider: "p", model }),
+    Context.add(Parameters, parameters)
+  )
+
+const run = (ask: Ask = {}) => pipeline.run(facts(ask))
+const stream = (ask: Ask = {}) => pipeline.stream(facts(ask))
+const calls = Effect.map(Model, (model) => model.calls)
+const outcome = (answer: Chat.Answer) => (answer.metadata["cache"] as { readonly outcome: string } | undefined)?.outcome
+
+const model = (answer: (text: string) => Answer) => Layer.sync(Model, () => ({ answer, calls: 0, open: 0 }))
+const says = (text = "fine") => model(() => Effect.succeed(Reply.whole(Part.text(text))))
+const deltas: ReadonlyArray<Part.Part> = [
+  { type: "text-start", id: "0" },
+  { type: "text-delta", id: "0", delta: "fi" },
+  { type: "text-delta", id: "0", delta: "ne" },
+  { type: "text-end", id: "0" },
+  Part.finish("stop")
+]
+const streams = model(() => Effect.succeed(Reply.live(Stream.rechunk(Stream.fromIterable(deltas), 1))))
+
+const test = <E, E2>(
+  name: string,
+  layers: Layer.Layer<Model, E>,
+  effect: Effect.Effect<void, E2, Model | CacheStore>,
+  policy: Partial<Policy> = {}
+) => it.effect(name, () => Effect.provide(effect, [layers, layerMemory(), layerPolicy({ jitter: 0, ...policy })]))
+
+describe("cache", () => {
+  test(
+    "answers an equal call from the store, with its age, at no cost, and with what it saved",
+    says(),
+    Effect.gen(function* () {
+      const journal = Journal.make()
+      const first = yield* run()
+      yield* TestClock.adjust("5 seconds")
+      const second = yield* Effect.provideService(run(), Journal.Journal, journal)
+      assert.strictEqual(yield* calls, 1)
+      assert.strictEqual(outcome(first), undefined)
+      assert.strictEqual(second.text, "fine")
+      assert.deepStrictEqual(second.metadata, {
+        costUsd: 0,
+        savedUsd: 0.25,
+        cache: { outcome: "exact", ageMs: 5_000 }
+      })
+      assert.deepStrictEqual(journal.events(), [{ _tag: "Cache", outcome: "exact", ageMs: 5_000, savedUsd: 0.25 }])
+    })
+  )
+
+  const differing: ReadonlyArray<readonly [string, Ask, Ask]> = [
+    ["tenant", { tenant: "a" }, { tenant: "b" }],
+    ["model", { model: "a" }, { model: "b" }],
+    ["system text", { system: "a" }, { system: "b" }],
+    ["user text", { text: "a" }, { text: "b" }],
+    ["parameters", { parameters: { maxOutputTokens: 1 } }, { parameters: { maxOutputTokens: 2 } }],
+    ["tools", { parameters: { tools: [{ name: "a", parameters: {} }] } }, { parameters: { tools: [] } }],
+    [
+      "response format",
+      { parameters: { responseFormat: { type: "json" } } },
+      { parameters: { responseFormat: { type: "text" } } }
+    ]
+  ]
+  for (const [what, one, other] of differing) {
+    test(
+      `never answers across a different ${what}`,
+      says(),
+      Effect.gen(function* () {
+        yield* run(one)
+        yield* run(other)
+        assert.strictEqual(yield* calls, 2)
+        yield* run(one)
+        yield* run(other)
+        assert.strictEqual(yield* calls, 2)
+      })
+    )
+  }
+
+  test(
+    "keeps subjects apart where the policy says so",
+    says(),
+    Effect.gen(function* () {
+      yield* run({ subject: "ann" })
+      yield* run({ subject: "bob" })
+      yield* run({})
+      assert.strictEqual(yield* calls, 3)
+    }),
+    { perSubject: true }
+  )
+
+  let epoch = "1"
+  test(
+    "forgets everything when the epoch is bumped",
+    says(),
+    Effect.gen(function* () {
+      yield* run()
+      epoch = "2"
+      yield* run()
+      assert.strictEqual(yield* calls, 2)
+    }),
+    { epoch: Effect.sync(() => epoch) }
+  )
+
+  test(
+    "invalidates by tag and by tenant",
+    says(),
+    Effect.gen(function* () {
+      yield* run({ text: "a" })
+      yield* run({ text: "a", tenant: "other" })
+      yield* invalidate({ tenant: "acme" })
+      yield* run({ text: "a" })
+      yield* run({ text: "a", tenant: "other" })
+      assert.strictEqual(yield* calls, 3)
+      yield* invalidate({ tag: "prices" })
+      yield* run({ text: "a" })
+      yield* run({ text: "a", tenant: "other" })
+      assert.strictEqual(yield* calls, 5)
+    }),
+    { tags: ["prices"] }
+  )
+
+  test(
+    "forgets at the end of the time to live, which is per call",
+    says(),
+    Effect.gen(function* () {
+      yield* run()
+      yield* TestClock.adjust("59 seconds")
+      yield* run()
+      assert.strictEqual(yield* calls, 1)
+      yield* TestClock.adjust("1 second")
+      yield* run()
+      assert.strictEqual(yield* calls, 2)
+      yield* run({ tenant: "never" })
+      yield* run({ tenant: "never" })
+      assert.strictEqual(yield* calls, 4)
+    }),
+    { timeToLive: ({ caller }) => (caller.tenant === "never" ? 0 : "1 minute") }
+  )
+
+  test(
+    "serves a stale answer while it fetches a new one",
+    says(),
+    Effect.gen(function* () {
+      yield* run()
+      yield* TestClock.adjust("90 seconds")
+      assert.strictEqual(outcome(yield* run()), "stale")
+      for (let turn = 0; turn < 20; turn++) yield* Effect.yieldNow
+      assert.strictEqual(yield* calls, 2)
+      assert.strictEqual(outcome(yield* run()), "exact")
+    }),
+    { timeToLive: "1 minute", staleFor: "1 minute" }
+  )
+
+  test(
+    "bypasses sampled calls, and those the policy names",
+    says(),
+    Effect.gen(function* () {
+      yield* run({ parameters: { temperature: 0.7 } })
+      yield* run({ parameters: { temperature: 0.7 } })
+      assert.strictEqual(yield* calls, 2)
+      yield* run({ parameters: { temperature: 0 } })
+      yield* run({ parameters: { temperature: 0 } })
+      assert.strictEqual(yield* calls, 3)
+      yield* run({ tenant: "private" })
+      yield* run({ tenant: "private" })
+      assert.strictEqual(yield* calls, 5)
+    }),
+    { bypass: ({ caller }) => caller.tenant === "private" }
+  )
+
+  const unfinished: ReadonlyArray<readonly [string, ReadonlyArray<Part.Part>]> = [
+    ["a length stop", [{ type: "text", text: "cut" }, Part.finish("length")]],
+    ["a content filter", [{ type: "text", text: "" }, Part.finish("content-filter")]],
+    ["a reply without a finish", [{ type: "text", text: "lost" }]]
+  ]
+  for (const [what, parts] of unfinished) {
+    test(
+      `stores nothing after ${what}`,
+      model(() => Effect.succeed(Reply.whole(parts))),
+      Effect.gen(function* () {
+        yield* run()
+        yield* run()
+        assert.strictEqual(yield* calls, 2)
+      })
+    )
+  }
+
+  test(
+    "replays a live reply as a live reply, part by part as it came",
+    streams,
+    Effect.gen(function* () {
+      const first = yield* Stream.runCollect(stream())
+      const second = yield* Stream.runCollect(stream())
+      assert.strictEqual(yield* calls, 1)
+      assert.deepStrictEqual(first, deltas)
+      assert.deepStrictEqual(second.slice(0, -1), deltas.slice(0, -1))
+      assert.strictEqual(outcome(yield* run()), "exact")
+    })
+  )
+
+  test(
+    "stores nothing when the caller leaves within a live reply, and releases the call",
+    model(() => Effect.succeed(Reply.live(Stream.concat(Stream.fromIterable(deltas.slice(0, 2)), Stream.never)))),
+    Effect.gen(function* () {
+      yield* Stream.runHead(stream())
+      assert.strictEqual((yield* Model).open, 0)
+      yield* Stream.runHead(stream())
+      assert.strictEqual(yield* calls, 2)
+    })
+  )
+
+  const broken = new ModelError.ModelError({
+    provider: "p",
+    model: "m",
+    reason: new ModelError.Network(),
+    message: "the connection was lost"
+  })
+  test(
+    "passes on a failure within a live reply and stores nothing",
+    model(() =>
+      Effect.succeed(Reply.live(Stream.concat(Stream.fromIterable(deltas.slice(0, 2)), Stream.fail(broken))))
+    ),
+    Effect.gen(function* () {
+      const exit = yield* Effect.exit(Stream.runCollect(stream()))
+      assert.deepStrictEqual(exit, Exit.fail(broken))
+      yield* Effect.exit(run())
+      assert.strictEqual(yield* calls, 2)
+    })
+  )
+
+  const refused = new ModelError.ModelError({
+    provider: "p",
+    model: "m",
+    reason: new ModelError.ContentFiltered(),
+    message: "p refused the prompt"
+  })
+  test(
+    "remembers stated errors for their time, and no others",
+    model((text) => Effect.fail(text.includes("bad") ? refused : broken)),
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* Effect.flip(run({ text: "bad" })), refused)
+      assert.deepStrictEqual(yield* Effect.flip(run({ text: "bad" })), refused)
+      assert.strictEqual(yield* calls, 1)
+      yield* TestClock.adjust("1 minute")
+      yield* Effect.flip(run({ text: "bad" }))
+      assert.strictEqual(yield* calls, 2)
+      yield* Effect.flip(run({ text: "other" }))
+      yield* Effect.flip(run({ text: "other" }))
+      assert.strictEqual(yield* calls, 4)
+    }),
+    { errors: { ContentFiltered: "1 minute" } }
+  )
+})
+
+describe("single flight", () => {
+  const gated = Effect.gen(function* () {
+    const gate = yield* Deferred.make<void>()
+    const layer = model(() => Effect.as(Deferred.await(gate), Reply.whole(Part.text("fine"))))
+    return {
+      gate,
+      provide: <A, E>(effect: Effect.Effect<A, E, Model | CacheStore>) => Effect.provide(effect, [layer, layerMemory()])
+    }
+  })
+  const settle = Effect.gen(function* () {
+    for (let turn = 0; turn < 20; turn++) yield* Effect.yieldNow
+  })
+
+  it.effect("makes one call of 1,000 equal ones", () =>
+    Effect.gen(function* () {
+      const { gate, provide } = yield* gated
+      yield* provide(
+        Effect.gen(function* () {
+          const fibers = yield* Effect.forEach(Array.from({ length: 1_000 }), () => Effect.forkChild(run()))
+          yield* settle
+          yield* Deferred.succeed(gate, undefined)
+          const answers = yield* Effect.forEach(fibers, Fiber.join)
+          assert.strictEqual(yield* calls, 1)
+          assert.isTrue(answers.every((answer) => answer.text === "fine"))
+          assert.strictEqual(answers.filter((answer) => outcome(answer) === "coalesced").length, 999)
+        })
+      )
+    })
+  )
+
+  it.effect("goes on when the caller that began it leaves, and ends when the last one does", () =>
+    Effect.gen(function* () {
+      const { gate, provide } = yield* gated
+      yield* provide(
+        Effect.gen(function* () {
+          const [first, second] = [yield* Effect.forkChild(run()), yield* Effect.forkChild(run())]
+          yield* settle
+          yield* Fiber.interrupt(first)
+          assert.strictEqual((yield* Model).open, 1)
+          yield* Deferred.succeed(gate, undefined)
+          assert.strictEqual((yield* Fiber.join(second)).text, "fine")
+          assert.strictEqual(yield* calls, 1)
+        })
+      )
+      const other = yield* gated
+      yield* other.provide(
+        Effect.gen(function* () {
+          const fibers = [yield* Effect.forkChild(run()), yield* Effect.forkChild(run())]
+          yield* settle
+          for (const fiber of fibers) yield* Fiber.interrupt(fiber)
+          assert.strictEqual((yield* Model).open, 0)
+          yield* Deferred.succeed(other.gate, undefined)
+          yield* run()
+          assert.strictEqual(yield* calls, 2)
+        })
+      )
+    })
+  )
+
+  it.effect("gives a late caller of a live reply all of it", () =>
+    Effect.gen(function* () {
+      const gate = yield* Deferred.make<void>()
+      const parts = Stream.concat(
+        Stream.fromIterable(deltas.slice(0, 2)),
+        Stream.unwrap(Effect.as(Deferred.await(gate), Stream.fromIterable(deltas.slice(2))))
+      )
+      yield* Effect.gen(function* () {
+        const first = yield* Effect.forkChild(Stream.runCollect(stream()))
+        yield* settle
+        const second = yield* Effect.forkChild(Stream.runCollect(stream()))
+        yield* settle
+        yield* Deferred.succeed(gate, undefined)
+        assert.deepStrictEqual(yield* Fiber.join(first), deltas)
+        const late = yield* Fiber.join(second)
+        assert.deepStrictEqual(late.slice(0, -1), deltas.slice(0, -1))
+        assert.strictEqual(yield* calls, 1)
+      }).pipe(Effect.provide([model(() => Effect.succeed(Reply.live(parts))), layerMemory()]))
+    })
+  )
+
+  it.effect("waits for another process that has the lease, and uses what it stored", () =>
+    Effect.gen(function* () {
+      const key = yield* Deferred.make<string>()
+      const lease = yield* Lease
+      const watched = Layer.succeed(Lease, {
+        ...lease,
+        acquire: (name, options) => Effect.andThen(Deferred.succeed(key, name), lease.acquire(name, options))
+      })
+      yield* Effect.gen(function* () {
+        // Another process makes the call: the lease under the call's key is held.
+        yield* run({ tenant: "probe" })
+        const name = yield* Deferred.await(key)
+        assert.match(name, /^c1:[\w-]{43}$/u)
+        assert.isDefined(yield* lease.acquire(name, { timeToLive: Duration.seconds(10) }))
+        yield* CacheStore.use((store) => store.remove(name))
+        const waiting = yield* Effect.forkChild(run({ tenant: "probe" }))
+        yield* settle
+        assert.strictEqual(yield* calls, 1)
+        // It dies without an answer: its lease runs out and the call is made here.
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual((yield* Fiber.join(waiting)).text, "fine")
+        assert.strictEqual(yield* calls, 2)
+      }).pipe(Effect.provide([says(), layerMemory(), watched]))
+    }).pipe(Effect.provide(layerLeases))
+  )
+})
+
+describe("a store in trouble", () => {
+  const failing = Layer.succeed(CacheStore, {
+    get: () => Effect.fail(new CacheStoreError({ operation: "get", message: "down" })),
+    stamp: () => Effect.fail(new CacheStoreError({ operation: "stamp", message: "down" })),
+    set: () => Effect.fail(new CacheStoreError({ operation: "set", message: "down" })),
+    remove: () => Effect.fail(new CacheStoreError({ operation: "remove", message: "down" })),
+    invalidate: () => Effect.fail(new CacheStoreError({ operation: "invalidate", message: "down" }))
+  })
+
+  it.effect("costs a miss, never a call", () =>
+    Effect.gen(function* () {
+      const journal = Journal.make()
+      const answer = yield* Effect.provideService(run(), Journal.Journal, journal)
+      assert.strictEqual(answer.text, "fine")
+      assert.deepInclude(journal.events(), { _tag: "Cache", outcome: "failed" })
+    }).pipe(Effect.provide([says(), failing]))
+  )
+
+  for (const [what, spoil] of [
+    ["cut short", (text: string) => text.slice(0, -5)],
+    ["altered", (text: string) => text.replace("fine", "evil")],
+    ["something else", () => "{}"],
+    ["empty", () => ""]
+  ] as const) {
+    it.effect(`takes an entry that is ${what} for a miss and removes it`, () =>
+      Effect.gen(function* () {
+        const inner = yield* CacheStore
+        const removed: Array<string> = []
+        let spoiled = true
+        const spoiling = Layer.succeed(CacheStore, {
+          ...inner,
+          get: (key) => Effect.map(inner.get(key), (text) => (spoiled && text !== undefined ? spoil(text) : text)),
+          remove: (key) =>
+            Effect.andThen(
+              Effect.sync(() => removed.push(key)),
+              inner.remove(key)
+            )
+        })
+        yield* Effect.gen(function* () {
+          yield* run()
+          assert.strictEqual((yield* run()).text, "fine")
+          assert.strictEqual(yield* calls, 2)
+          assert.strictEqual(removed.length, 1)
+          spoiled = false
+          assert.strictEqual(outcome(yield* run()), "exact")
+        }).pipe(Effect.provide([says(), spoiling]))
+      }).pipe(Effect.provide(layerMemory()))
+    )
+  }
+})
+
+describe("the semantic tier", () => {
+  const colours = ["red", "green", "blue", "grey"]
+  const ask = (index: number) => `what is the colour of the ${colours[index % 4]} thing number ${index}`
+  const byColour = model((text) =>
+    Effect.succeed(Reply.whole(Part.text(colours.find((colour) => text.includes(colour)) ?? "none")))
+  )
+  const tier = layerSemantic({ alpha: 0.05 }).pipe(Layer.provide([layerHashed(), layerScan()]))
+
+  it.effect("serves only when judged traffic has earned it, and never across partitions or in conversations", () =>
+    Effect.gen(function* () {
+      for (let index = 0; index < 600; index++) yield* run({ text: ask(index) })
+      const certificate = yield* SemanticTier.use((semantic) => semantic.certificate("acme/p/m"))
+      assert.isDefined(certificate.threshold)
+      assert.isBelow(certificate.bound, 0.05)
+      let [served, wrong] = [0, 0]
+      for (let index = 600; index < 800; index++) {
+        const answer = yield* run({ text: ask(index) })
+        if (outcome(answer) !== "semantic") continue
+        served++
+        if (answer.text !== colours[index % 4]) wrong++
+      }
+      assert.isAbove(served, 50)
+      assert.isAtMost(wrong, 0.05 * served)
+      const before = yield* calls
+      for (let index = 800; index < 820; index++) {
+        assert.strictEqual(outcome(yield* run({ text: ask(index), tenant: "other" })), undefined)
+        assert.strictEqual(
+          outcome(yield* run({ text: ask(index), system: `Answer in the style of ${index}.` })),
+          undefined
+        )
+        assert.strictEqual(
+          outcome(yield* run({ text: ask(index), parameters: { tools: [{ name: "paint", parameters: {} }] } })),
+          undefined
+        )
+      }
+      assert.strictEqual(yield* calls, before + 60)
+    }).pipe(Effect.provide([byColour, layerMemory(), tier, layerEqualText, layerPolicy({ jitter: 0 })]))
+  )
+
+  it.effect("stays off where look-alikes need different answers", () =>
+    Effect.gen(function* () {
+      let count = 0
+      const distinct = model(() => Effect.sync(() => Reply.whole(Part.text(`answer ${count++}`))))
+      yield* Effect.gen(function* () {
+        for (let index = 0; index < 300; index++) {
+          assert.strictEqual(outcome(yield* run({ text: ask(index) })), undefined)
+        }
+      }).pipe(Effect.provide([distinct, layerMemory(), tier, layerEqualText]))
+    })
+  )
+})
+
+describe("bad settings", () => {
+  it.effect("are refused when the layer is built, with the cure", () =>
+    Effect.gen(function* () {
+      const broken = (policy: Partial<Policy>) => Effect.flip(Effect.scoped(Layer.build(layerPolicy(policy))))
+      assert.include((yield* broken({ timeToLive: 0 })).message, "it must be above 0")
+      assert.include((yield* broken({ jitter: 1 })).message, "use 0.1")
+      assert.include((yield* broken({ errors: { Network: 0 } })).message, "leave the reason out")
+      const alpha = yield* Effect.flip(
+        Effect.scoped(Layer.build(layerSemantic({ alpha: 1.5 }).pipe(Layer.provide([layerHashed(), layerScan()]))))
+      )
+      assert.include(alpha.message, "alpha is 1.5")
+    })
+  )
+})
