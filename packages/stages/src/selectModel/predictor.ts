@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { Effect, Schema } from "effect"
+import { Effect, FileSystem, type PlatformError, Schema } from "effect"
 import * as Features from "./features.ts"
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -362,4 +362,37 @@ export const decode = Effect.fnUntraced(function* (bytes: Uint8Array): Effect.fn
     prompt: linears[0]!,
     judges: Object.fromEntries(manifest.judges.map((model, index) => [model, linears[index + 1]!]))
   }
+})
+
+/**
+ * Reads an artefact from a file, for `layerScored` and `Cascade.learned`.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const load = Effect.fnUntraced(function* (
+  path: string
+): Effect.fn.Return<Predictor, InvalidRouter | PlatformError.PlatformError, FileSystem.FileSystem> {
+  const files = yield* FileSystem.FileSystem
+  return yield* decode(yield* files.readFile(path))
+})
+
+/**
+ * Writes an artefact: aside first, then renamed, so that a half-written one is never found under its name.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const save = Effect.fnUntraced(function* (
+  path: string,
+  predictor: Predictor
+): Effect.fn.Return<number, PlatformError.PlatformError, FileSystem.FileSystem> {
+  const files = yield* FileSystem.FileSystem
+  const bytes = encode(predictor)
+  const aside = `${path}.writing`
+  yield* files.writeFile(aside, bytes).pipe(
+    Effect.andThen(files.rename(aside, path)),
+    Effect.onError(() => Effect.ignore(files.remove(aside)))
+  )
+  return bytes.length
 })

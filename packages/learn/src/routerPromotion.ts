@@ -1,0 +1,109 @@
+/**
+ * Whether a router earns its place: it is promoted when what it saves over a random mix of the same two models, at 95 % of the
+ * strong model's score, is more than chance. Otherwise it says how many graded prompts it would take.
+ *
+ * @since 0.1.0
+ */
+import type * as Predictor from "@interlock/stages/selectModel/predictor"
+import { Effect, Schema } from "effect"
+import * as Evaluation from "./routerEvaluation.ts"
+import * as Rows from "./routerRows.ts"
+import * as Training from "./routerTraining.ts"
+
+/**
+ * A router saves no more than a random mix would, as far as these rows can tell.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class NotSignificant extends Schema.TaggedError<NotSignificant>()("NotSignificant", {
+  rows: Schema.Number,
+  /** How many graded prompts it would probably take; absent where no saving is in sight. */
+  needed: Schema.optionalKey(Schema.Number),
+  message: Schema.String
+}) {}
+
+/**
+ * A router that earned its place, with what was measured by cross-validation.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Promoted {
+  readonly predictor: Predictor.Predictor
+  readonly cheap: string
+  readonly strong: string
+  readonly routing: Evaluation.Evaluation
+  /** Where the cheap model's answers are in the rows. */
+  readonly cascade: Evaluation.Evaluation | undefined
+}
+
+const saved = (evaluation: Evaluation.Evaluation) => {
+  const [low, high] = evaluation.intervals.savedOverRandom["95"]!
+  return { low, high, mean: evaluation.costCut["95"] - evaluation.baselines.random.costCut["95"] }
+}
+
+/** So many rows as give four chances in five to find this saving, at 95 % confidence. */
+const neededFor = (rows: number, { high, low, mean }: ReturnType<typeof saved>): number | undefined =>
+  mean <= 0 ? undefined : Math.ceil((rows * ((2.8 * (high - low)) / 3.92 / mean) ** 2) / 50) * 50
+
+/**
+ * Trains a router on graded traffic and promotes it, or says why not.
+ *
+ * @category training
+ * @since 0.1.0
+ */
+export const promote = Effect.fnUntraced(function* (
+  graded: Rows.Graded,
+  options?: { readonly resamples?: number }
+): Effect.fn.Return<Promoted, Rows.InvalidRows | NotSignificant> {
+  const { cheap, strong } = yield* Rows.pair(graded)
+  const trained = yield* Training.train(graded)
+  const cheapAt = graded.models.indexOf(cheap)
+  const strongAt = graded.models.indexOf(strong)
+  const measure = (heldOut: ReadonlyArray<ReadonlyArray<number>>, cascade: boolean) =>
+    Evaluation.evaluate(
+      [
+        graded.rows.map((row, index) => ({
+          group: row.prompt,
+          length: row.prompt.length,
+          score: heldOut[strongAt]![index]! - heldOut[cheapAt]![index]!,
+          cheapQuality: row.outcomes[cheap]!.quality,
+          strongQuality: row.outcomes[strong]!.quality,
+          cheapCost: row.outcomes[cheap]!.costUsd,
+          strongCost: row.outcomes[strong]!.costUsd
+        }))
+      ],
+      { cascade, resamples: options?.resamples ?? 1000 }
+    )
+  const routing = measure(trained.heldOut, false)
+  const given = trained.heldOutGiven[cheap]
+  const cascade = given === undefined ? undefined : measure(given, true)
+  const found = [routing, ...(cascade === undefined ? [] : [cascade])].map(saved)
+  if (found.every(({ low }) => low <= 0)) {
+    const guesses = found.flatMap((each) => neededFor(graded.rows.length, each) ?? [])
+    const needed = guesses.length === 0 ? undefined : Math.max(Math.min(...guesses), graded.rows.length + 50)
+    return yield* new NotSignificant({
+      rows: graded.rows.length,
+      ...(needed === undefined ? {} : { needed }),
+      message: `On ${graded.rows.length} prompts, the saving over a random mix of ${cheap} and ${strong} is not more than chance (${found.map(({ high, low }) => `${(low * 100).toFixed(1)} % to ${(high * 100).toFixed(1)} %`).join("; cascade ")}): the router is not promoted. ${
+        needed === undefined
+          ? "Nothing in these prompts tells where the strong model is worth it; use one model, or a random mix."
+          : `It would probably take about ${needed} graded prompts.`
+      }`
+    })
+  }
+  return {
+    predictor: {
+      ...trained.predictor,
+      manifest: {
+        ...trained.predictor.manifest,
+        evaluation: { apgr: routing.apgr, low: routing.intervals.apgr[0], high: routing.intervals.apgr[1] }
+      }
+    },
+    cheap,
+    strong,
+    routing,
+    cascade
+  }
+})
