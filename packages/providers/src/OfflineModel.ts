@@ -223,9 +223,11 @@ const search = (
 const cannotAnswer = (question: string, documents: number): string =>
   /[\p{Script=Hiragana}\p{Script=Katakana}]/u.test(question)
     ? `手元の${documents}件の文書では、その質問に答えられません。`
-    : /\p{Script=Han}/u.test(question)
-      ? `我手头的 ${documents} 份文档里没有这个问题的答案。`
-      : `I cannot answer that from the ${documents} documents I have.`
+    : /\p{Script=Hangul}/u.test(question)
+      ? `가지고 있는 문서 ${documents}건으로는 그 질문에 답할 수 없습니다.`
+      : /\p{Script=Han}/u.test(question)
+        ? `我手头的 ${documents} 份文档里没有这个问题的答案。`
+        : `I cannot answer that from the ${documents} documents I have.`
 
 /** Joins sentences, without a space after Chinese and Japanese ones, and stops at the limit. */
 const within = (said: ReadonlyArray<string>, limit: number): { readonly text: string; readonly cut: boolean } => {

@@ -69,6 +69,27 @@ describe("OfflineModel", () => {
     })
   )
 
+  it.effect("reads languages with and without spaces, with and without accents", () =>
+    Effect.gen(function* () {
+      const many = OfflineModel.make([
+        { name: "de.md", text: "# Werkstatt\n\n## Preise\n\nEine Inspektion kostet 60 Euro. Die Kette wird geölt." },
+        { name: "fr.md", text: "# Atelier\n\n## Tarifs\n\nUne révision coûte 65 euros et dure deux jours." },
+        { name: "ja.md", text: "# 自転車店\n\n## 修理\n\nパンクの修理は二千円です。車輪の調整には二日かかります。" },
+        { name: "ko.md", text: "# 자전거 가게\n\n## 수리\n\n펑크 수리는 이만 원입니다. 바퀴 조정은 이틀이 걸립니다." }
+      ])
+      const answer = (prompt: string) =>
+        Effect.scoped(
+          Effect.map(Effect.flatMap(many.call(request(prompt)), Reply.collect), ([first]) =>
+            first?.type === "text" ? first.text : ""
+          )
+        )
+      assert.strictEqual(yield* answer("Was kostet eine Inspektion?"), "Eine Inspektion kostet 60 Euro.")
+      assert.include(yield* answer("Combien coute une revision ?"), "65 euros")
+      assert.include(yield* answer("パンクの修理はいくらですか？"), "二千円")
+      assert.include(yield* answer("펑크 수리 얼마예요?"), "이만 원")
+    })
+  )
+
   it.effect("says in the language of the question that it cannot answer, and says so in the metadata", () =>
     Effect.gen(function* () {
       const english = yield* ask("What is the capital of Australia?")

@@ -149,45 +149,53 @@ const oSeries = openaiReasoning(["low", "medium", "high"])
 const long = { context: 1_050_000, input: 922_000, output: 128_000, reads: reading, features: thinking }
 const wide = { context: 400_000, input: 272_000, output: 128_000, reads: reading, features: thinking }
 
-const openaiModels = entries(openai, {
-  "gpt-6-astra": { name: "GPT-6 Astra", ...long, rules: gpt6 },
-  "gpt-6-sol": { name: "GPT-6 Sol", ...long, rules: gpt6 },
-  "gpt-6-luna": { name: "GPT-6 Luna", ...long, rules: gpt6 },
-  "gpt-5.6-sol": { name: "GPT-5.6 Sol", ...long, rules: gpt52, aliases: ["gpt-5.6"] },
-  "gpt-5.5": { name: "GPT-5.5", ...long, rules: gpt52 },
-  "gpt-5.4": { name: "GPT-5.4", ...long, rules: gpt52 },
-  "gpt-5.4-mini": { name: "GPT-5.4 mini", ...wide, rules: gpt52 },
-  "gpt-5.4-nano": { name: "GPT-5.4 nano", ...wide, rules: gpt52 },
-  "gpt-5.2": { name: "GPT-5.2", ...wide, rules: gpt52 },
-  "gpt-5.1": { name: "GPT-5.1", ...wide, rules: openaiReasoning(["none", "low", "medium", "high"]) },
-  "gpt-5": { name: "GPT-5", ...wide, rules: gpt5 },
-  "gpt-5-mini": { name: "GPT-5 mini", ...wide, reads: seeing, rules: gpt5 },
-  "gpt-5-nano": { name: "GPT-5 nano", ...wide, reads: seeing, rules: gpt5 },
-  "gpt-4.1": { name: "GPT-4.1", context: 1_047_576, output: 32_768, reads: reading },
-  "gpt-4.1-mini": { name: "GPT-4.1 mini", context: 1_047_576, output: 32_768, reads: reading },
-  "gpt-4.1-nano": { name: "GPT-4.1 nano", context: 1_047_576, output: 32_768, reads: reading },
-  "gpt-4o": { name: "GPT-4o", context: 128_000, output: 16_384, reads: reading },
-  "gpt-4o-mini": { name: "GPT-4o mini", context: 128_000, output: 16_384, reads: reading },
-  o3: { name: "o3", context: 200_000, output: 100_000, reads: reading, features: thinking, rules: oSeries },
-  "o4-mini": { name: "o4-mini", context: 200_000, output: 100_000, reads: reading, features: thinking, rules: oSeries },
-  "text-embedding-3-small": { name: "text-embedding-3-small", context: 8_192, ...embedding },
-  "text-embedding-3-large": { name: "text-embedding-3-large", context: 8_192, ...embedding },
-  "gpt-image-1.5": {
-    name: "GPT Image 1.5",
-    context: 32_000,
-    output: 8_192,
-    reads: seeing,
-    writes: ["image"],
-    features: ["streaming", "batch"],
-    rules: {
-      ...noSampling,
-      stop: unsupported,
-      seed: unsupported,
-      presencePenalty: unsupported,
-      frequencyPenalty: unsupported
+const openaiModels = () =>
+  entries(openai, {
+    "gpt-6-astra": { name: "GPT-6 Astra", ...long, rules: gpt6 },
+    "gpt-6-sol": { name: "GPT-6 Sol", ...long, rules: gpt6 },
+    "gpt-6-luna": { name: "GPT-6 Luna", ...long, rules: gpt6 },
+    "gpt-5.6-sol": { name: "GPT-5.6 Sol", ...long, rules: gpt52, aliases: ["gpt-5.6"] },
+    "gpt-5.5": { name: "GPT-5.5", ...long, rules: gpt52 },
+    "gpt-5.4": { name: "GPT-5.4", ...long, rules: gpt52 },
+    "gpt-5.4-mini": { name: "GPT-5.4 mini", ...wide, rules: gpt52 },
+    "gpt-5.4-nano": { name: "GPT-5.4 nano", ...wide, rules: gpt52 },
+    "gpt-5.2": { name: "GPT-5.2", ...wide, rules: gpt52 },
+    "gpt-5.1": { name: "GPT-5.1", ...wide, rules: openaiReasoning(["none", "low", "medium", "high"]) },
+    "gpt-5": { name: "GPT-5", ...wide, rules: gpt5 },
+    "gpt-5-mini": { name: "GPT-5 mini", ...wide, reads: seeing, rules: gpt5 },
+    "gpt-5-nano": { name: "GPT-5 nano", ...wide, reads: seeing, rules: gpt5 },
+    "gpt-4.1": { name: "GPT-4.1", context: 1_047_576, output: 32_768, reads: reading },
+    "gpt-4.1-mini": { name: "GPT-4.1 mini", context: 1_047_576, output: 32_768, reads: reading },
+    "gpt-4.1-nano": { name: "GPT-4.1 nano", context: 1_047_576, output: 32_768, reads: reading },
+    "gpt-4o": { name: "GPT-4o", context: 128_000, output: 16_384, reads: reading },
+    "gpt-4o-mini": { name: "GPT-4o mini", context: 128_000, output: 16_384, reads: reading },
+    o3: { name: "o3", context: 200_000, output: 100_000, reads: reading, features: thinking, rules: oSeries },
+    "o4-mini": {
+      name: "o4-mini",
+      context: 200_000,
+      output: 100_000,
+      reads: reading,
+      features: thinking,
+      rules: oSeries
+    },
+    "text-embedding-3-small": { name: "text-embedding-3-small", context: 8_192, ...embedding },
+    "text-embedding-3-large": { name: "text-embedding-3-large", context: 8_192, ...embedding },
+    "gpt-image-1.5": {
+      name: "GPT Image 1.5",
+      context: 32_000,
+      output: 8_192,
+      reads: seeing,
+      writes: ["image"],
+      features: ["streaming", "batch"],
+      rules: {
+        ...noSampling,
+        stop: unsupported,
+        seed: unsupported,
+        presencePenalty: unsupported,
+        frequencyPenalty: unsupported
+      }
     }
-  }
-})
+  })
 
 // ---------------------------------------------------------------------------------------------------------------
 // Anthropic: https://platform.claude.com/docs/en/api/messages. From Opus 4.7 on, sampling parameters are refused
@@ -206,20 +214,21 @@ const effort = choice("low", "medium", "high", "xhigh", "max")
 const claude = { context: 1_000_000, output: 128_000, reads: reading, features: thinking }
 const claudeNow = { ...claude, rules: { ...noSampling, reasoningEffort: effort } }
 
-const anthropicModels = entries(anthropic, {
-  "claude-fable-5-1": { name: "Claude Fable 5.1", ...claudeNow },
-  "claude-fable-5": { name: "Claude Fable 5", ...claudeNow },
-  "claude-opus-5-5": { name: "Claude Opus 5.5", ...claudeNow },
-  "claude-opus-5": { name: "Claude Opus 5", ...claudeNow },
-  "claude-opus-4-8": { name: "Claude Opus 4.8", ...claudeNow },
-  "claude-opus-4-7": { name: "Claude Opus 4.7", ...claudeNow },
-  "claude-opus-4-6": { name: "Claude Opus 4.6", ...claude },
-  "claude-opus-4-5": { name: "Claude Opus 4.5", ...claude, context: 200_000, output: 64_000 },
-  "claude-sonnet-5": { name: "Claude Sonnet 5", ...claudeNow },
-  "claude-sonnet-4-6": { name: "Claude Sonnet 4.6", ...claude, output: 64_000 },
-  "claude-sonnet-4-5": { name: "Claude Sonnet 4.5", ...claude, context: 200_000, output: 64_000 },
-  "claude-haiku-4-5": { name: "Claude Haiku 4.5", ...claude, context: 200_000, output: 64_000 }
-})
+const anthropicModels = () =>
+  entries(anthropic, {
+    "claude-fable-5-1": { name: "Claude Fable 5.1", ...claudeNow },
+    "claude-fable-5": { name: "Claude Fable 5", ...claudeNow },
+    "claude-opus-5-5": { name: "Claude Opus 5.5", ...claudeNow },
+    "claude-opus-5": { name: "Claude Opus 5", ...claudeNow },
+    "claude-opus-4-8": { name: "Claude Opus 4.8", ...claudeNow },
+    "claude-opus-4-7": { name: "Claude Opus 4.7", ...claudeNow },
+    "claude-opus-4-6": { name: "Claude Opus 4.6", ...claude },
+    "claude-opus-4-5": { name: "Claude Opus 4.5", ...claude, context: 200_000, output: 64_000 },
+    "claude-sonnet-5": { name: "Claude Sonnet 5", ...claudeNow },
+    "claude-sonnet-4-6": { name: "Claude Sonnet 4.6", ...claude, output: 64_000 },
+    "claude-sonnet-4-5": { name: "Claude Sonnet 4.5", ...claude, context: 200_000, output: 64_000 },
+    "claude-haiku-4-5": { name: "Claude Haiku 4.5", ...claude, context: 200_000, output: 64_000 }
+  })
 
 // ---------------------------------------------------------------------------------------------------------------
 // Google: https://ai.google.dev/api/generate-content#generationconfig. A token is about 4 characters
@@ -242,24 +251,25 @@ const google: Family = {
 const gemini = { context: 1_048_576, output: 65_536, reads: everything, features: thinking }
 const levels: Rules = { reasoningEffort: choice("minimal", "low", "medium", "high") }
 
-const googleModels = entries(google, {
-  "gemini-3.8-flash": { name: "Gemini 3.8 Flash", ...gemini, rules: levels },
-  "gemini-3.7-flash": { name: "Gemini 3.7 Flash", ...gemini, rules: levels },
-  "gemini-3.5-flash": { name: "Gemini 3.5 Flash", ...gemini, rules: levels },
-  "gemini-3.1-pro-preview": { name: "Gemini 3.1 Pro", ...gemini },
-  "gemini-3.1-flash-lite": { name: "Gemini 3.1 Flash-Lite", ...gemini, rules: levels },
-  "gemini-2.5-pro": { name: "Gemini 2.5 Pro", ...gemini },
-  "gemini-2.5-flash": { name: "Gemini 2.5 Flash", ...gemini },
-  "gemini-2.5-flash-lite": { name: "Gemini 2.5 Flash-Lite", ...gemini },
-  "gemini-2.5-flash-image": {
-    name: "Gemini 2.5 Flash Image",
-    context: 32_768,
-    output: 32_768,
-    reads: seeing,
-    writes: ["text", "image"],
-    features: ["streaming", "batch"]
-  }
-})
+const googleModels = () =>
+  entries(google, {
+    "gemini-3.8-flash": { name: "Gemini 3.8 Flash", ...gemini, rules: levels },
+    "gemini-3.7-flash": { name: "Gemini 3.7 Flash", ...gemini, rules: levels },
+    "gemini-3.5-flash": { name: "Gemini 3.5 Flash", ...gemini, rules: levels },
+    "gemini-3.1-pro-preview": { name: "Gemini 3.1 Pro", ...gemini },
+    "gemini-3.1-flash-lite": { name: "Gemini 3.1 Flash-Lite", ...gemini, rules: levels },
+    "gemini-2.5-pro": { name: "Gemini 2.5 Pro", ...gemini },
+    "gemini-2.5-flash": { name: "Gemini 2.5 Flash", ...gemini },
+    "gemini-2.5-flash-lite": { name: "Gemini 2.5 Flash-Lite", ...gemini },
+    "gemini-2.5-flash-image": {
+      name: "Gemini 2.5 Flash Image",
+      context: 32_768,
+      output: 32_768,
+      reads: seeing,
+      writes: ["text", "image"],
+      features: ["streaming", "batch"]
+    }
+  })
 
 // ---------------------------------------------------------------------------------------------------------------
 // Mistral: https://docs.mistral.ai/api (temperature up to 1.5, random_seed).
@@ -277,28 +287,29 @@ const mistral: Family = {
   tokens: { charactersPerToken: 4, perIdeograph: 1.2 }
 }
 
-const mistralModels = entries(mistral, {
-  "mistral-large-2512": { name: "Mistral Large 3", context: 262_144, output: 262_144, reads: seeing },
-  "mistral-medium-3-5": {
-    name: "Mistral Medium 3.5",
-    context: 262_144,
-    output: 262_144,
-    reads: seeing,
-    features: thinking,
-    rules: { reasoningEffort: choice("none", "high") },
-    aliases: ["mistral-medium-3.5", "mistral-medium-2604"]
-  },
-  "mistral-small-2603": {
-    name: "Mistral Small 4",
-    context: 256_000,
-    output: 256_000,
-    reads: seeing,
-    features: thinking,
-    rules: { reasoningEffort: choice("none", "high") }
-  },
-  "ministral-8b-2512": { name: "Ministral 3 8B", context: 262_144, output: 262_144, reads: seeing },
-  "codestral-2508": { name: "Codestral", context: 256_000, output: 4_096 }
-})
+const mistralModels = () =>
+  entries(mistral, {
+    "mistral-large-2512": { name: "Mistral Large 3", context: 262_144, output: 262_144, reads: seeing },
+    "mistral-medium-3-5": {
+      name: "Mistral Medium 3.5",
+      context: 262_144,
+      output: 262_144,
+      reads: seeing,
+      features: thinking,
+      rules: { reasoningEffort: choice("none", "high") },
+      aliases: ["mistral-medium-3.5", "mistral-medium-2604"]
+    },
+    "mistral-small-2603": {
+      name: "Mistral Small 4",
+      context: 256_000,
+      output: 256_000,
+      reads: seeing,
+      features: thinking,
+      rules: { reasoningEffort: choice("none", "high") }
+    },
+    "ministral-8b-2512": { name: "Ministral 3 8B", context: 262_144, output: 262_144, reads: seeing },
+    "codestral-2508": { name: "Codestral", context: 256_000, output: 4_096 }
+  })
 
 // ---------------------------------------------------------------------------------------------------------------
 // DeepSeek: https://api-docs.deepseek.com. An English character is about 0.3 token, a Chinese one about 0.6
@@ -320,22 +331,23 @@ const deepseekFeatures: ReadonlyArray<Feature> = [
   "reasoning"
 ]
 
-const deepseekModels = entries(deepseek, {
-  "deepseek-v4-pro": {
-    name: "DeepSeek V4 Pro",
-    context: 1_000_000,
-    output: 384_000,
-    features: deepseekFeatures,
-    rules: { reasoningEffort: choice("high", "max") }
-  },
-  "deepseek-v4-flash": {
-    name: "DeepSeek V4 Flash",
-    context: 1_000_000,
-    output: 384_000,
-    features: deepseekFeatures,
-    rules: { reasoningEffort: choice("high", "max") }
-  }
-})
+const deepseekModels = () =>
+  entries(deepseek, {
+    "deepseek-v4-pro": {
+      name: "DeepSeek V4 Pro",
+      context: 1_000_000,
+      output: 384_000,
+      features: deepseekFeatures,
+      rules: { reasoningEffort: choice("high", "max") }
+    },
+    "deepseek-v4-flash": {
+      name: "DeepSeek V4 Flash",
+      context: 1_000_000,
+      output: 384_000,
+      features: deepseekFeatures,
+      rules: { reasoningEffort: choice("high", "max") }
+    }
+  })
 
 // ---------------------------------------------------------------------------------------------------------------
 // Qwen on Alibaba Cloud, international region: https://www.alibabacloud.com/help/en/model-studio/models. Prices
@@ -362,46 +374,47 @@ const qwenPrices = (rates: Rates): Prices => ({
   asOf: date
 })
 
-const alibabaModels = entries(alibaba, {
-  "qwen3-max": {
-    name: "Qwen3 Max",
-    context: 262_144,
-    output: 65_536,
-    prices: qwenPrices({
-      input: tiers(1.2, [32_000, 2.4], [128_000, 3]),
-      output: tiers(6, [32_000, 12], [128_000, 15]),
-      cacheRead: tiers(0.24, [32_000, 0.48], [128_000, 0.6]),
-      cacheWrite: tiers(1.5, [32_000, 3], [128_000, 3.75])
-    })
-  },
-  "qwen-plus": {
-    name: "Qwen Plus",
-    context: 1_000_000,
-    output: 32_768,
-    features: thinking,
-    rules: { reasoningEffort: unsupported },
-    prices: qwenPrices({
-      input: tiers(0.4, [256_000, 1.2]),
-      output: tiers(1.2, [256_000, 3.6]),
-      outputReasoning: tiers(4, [256_000, 12]),
-      cacheRead: tiers(0.08, [256_000, 0.24]),
-      cacheWrite: tiers(0.5, [256_000, 1.5])
-    })
-  },
-  "qwen-flash": {
-    name: "Qwen Flash",
-    context: 1_000_000,
-    output: 32_768,
-    features: thinking,
-    rules: { reasoningEffort: unsupported },
-    prices: qwenPrices({
-      input: tiers(0.05, [256_000, 0.25]),
-      output: tiers(0.4, [256_000, 2]),
-      cacheRead: tiers(0.01, [256_000, 0.05]),
-      cacheWrite: tiers(0.063, [256_000, 0.313])
-    })
-  }
-})
+const alibabaModels = () =>
+  entries(alibaba, {
+    "qwen3-max": {
+      name: "Qwen3 Max",
+      context: 262_144,
+      output: 65_536,
+      prices: qwenPrices({
+        input: tiers(1.2, [32_000, 2.4], [128_000, 3]),
+        output: tiers(6, [32_000, 12], [128_000, 15]),
+        cacheRead: tiers(0.24, [32_000, 0.48], [128_000, 0.6]),
+        cacheWrite: tiers(1.5, [32_000, 3], [128_000, 3.75])
+      })
+    },
+    "qwen-plus": {
+      name: "Qwen Plus",
+      context: 1_000_000,
+      output: 32_768,
+      features: thinking,
+      rules: { reasoningEffort: unsupported },
+      prices: qwenPrices({
+        input: tiers(0.4, [256_000, 1.2]),
+        output: tiers(1.2, [256_000, 3.6]),
+        outputReasoning: tiers(4, [256_000, 12]),
+        cacheRead: tiers(0.08, [256_000, 0.24]),
+        cacheWrite: tiers(0.5, [256_000, 1.5])
+      })
+    },
+    "qwen-flash": {
+      name: "Qwen Flash",
+      context: 1_000_000,
+      output: 32_768,
+      features: thinking,
+      rules: { reasoningEffort: unsupported },
+      prices: qwenPrices({
+        input: tiers(0.05, [256_000, 0.25]),
+        output: tiers(0.4, [256_000, 2]),
+        cacheRead: tiers(0.01, [256_000, 0.05]),
+        cacheWrite: tiers(0.063, [256_000, 0.313])
+      })
+    }
+  })
 
 // ---------------------------------------------------------------------------------------------------------------
 // Local models behind an OpenAI-compatible server (Ollama, vLLM, llama.cpp), under the names Ollama gives them.
@@ -426,41 +439,42 @@ const onPremises: Family = {
 
 const localThinking: ReadonlyArray<Feature> = [...local, "reasoning"]
 
-const localModels = entries(onPremises, {
-  "llama3.1:8b": { name: "Llama 3.1 8B", context: 131_072, output: 131_072, features: local },
-  "llama3.3:70b": { name: "Llama 3.3 70B", context: 131_072, output: 131_072, features: local },
-  "qwen3:8b": {
-    name: "Qwen3 8B",
-    context: 40_960,
-    output: 32_768,
-    features: localThinking,
-    rules: { reasoningEffort: unsupported }
-  },
-  "qwen3:32b": {
-    name: "Qwen3 32B",
-    context: 40_960,
-    output: 32_768,
-    features: localThinking,
-    rules: { reasoningEffort: unsupported }
-  },
-  "gemma3:27b": {
-    name: "Gemma 3 27B",
-    context: 131_072,
-    output: 8_192,
-    reads: seeing,
-    features: ["streaming", "structured-output"]
-  },
-  "phi4:14b": { name: "Phi-4", context: 16_384, output: 16_384, features: ["streaming", "structured-output"] },
-  "mistral-small3.2:24b": {
-    name: "Mistral Small 3.2",
-    context: 131_072,
-    output: 131_072,
-    reads: seeing,
-    features: local
-  },
-  "gpt-oss:20b": { name: "gpt-oss 20B", context: 131_072, output: 131_072, features: localThinking },
-  "gpt-oss:120b": { name: "gpt-oss 120B", context: 131_072, output: 131_072, features: localThinking }
-})
+const localModels = () =>
+  entries(onPremises, {
+    "llama3.1:8b": { name: "Llama 3.1 8B", context: 131_072, output: 131_072, features: local },
+    "llama3.3:70b": { name: "Llama 3.3 70B", context: 131_072, output: 131_072, features: local },
+    "qwen3:8b": {
+      name: "Qwen3 8B",
+      context: 40_960,
+      output: 32_768,
+      features: localThinking,
+      rules: { reasoningEffort: unsupported }
+    },
+    "qwen3:32b": {
+      name: "Qwen3 32B",
+      context: 40_960,
+      output: 32_768,
+      features: localThinking,
+      rules: { reasoningEffort: unsupported }
+    },
+    "gemma3:27b": {
+      name: "Gemma 3 27B",
+      context: 131_072,
+      output: 8_192,
+      reads: seeing,
+      features: ["streaming", "structured-output"]
+    },
+    "phi4:14b": { name: "Phi-4", context: 16_384, output: 16_384, features: ["streaming", "structured-output"] },
+    "mistral-small3.2:24b": {
+      name: "Mistral Small 3.2",
+      context: 131_072,
+      output: 131_072,
+      reads: seeing,
+      features: local
+    },
+    "gpt-oss:20b": { name: "gpt-oss 20B", context: 131_072, output: 131_072, features: localThinking },
+    "gpt-oss:120b": { name: "gpt-oss 120B", context: 131_072, output: 131_072, features: localThinking }
+  })
 
 // ---------------------------------------------------------------------------------------------------------------
 // The offline models of `@interlock/providers/OfflineModel`: prices declared, so that cost reports have something
@@ -474,40 +488,46 @@ const offlinePrices = (rates: Rates): Prices => ({
   asOf: date
 })
 
-const offlineModels = entries(
-  {
-    provider: "offline",
-    url: "https://www.npmjs.com/package/@interlock/providers",
-    runs: "local",
-    rules: { ...noSampling, stop: unsupported, seed: accepted },
-    tokens: { charactersPerToken: 4, perIdeograph: 1 }
-  },
-  {
-    "offline-small": {
-      name: "Offline small",
-      context: 8_192,
-      output: 256,
-      features: ["streaming"],
-      prices: offlinePrices({ input: 0.1, output: 0.4, cacheRead: 0.01 })
+const offlineModels = () =>
+  entries(
+    {
+      provider: "offline",
+      url: "https://www.npmjs.com/package/@interlock/providers",
+      runs: "local",
+      rules: { ...noSampling, stop: unsupported, seed: accepted },
+      tokens: { charactersPerToken: 4, perIdeograph: 1 }
     },
-    "offline-large": {
-      name: "Offline large",
-      context: 65_536,
-      output: 2_048,
-      features: ["streaming"],
-      prices: offlinePrices({ input: 1, output: 4, cacheRead: 0.1 })
+    {
+      "offline-small": {
+        name: "Offline small",
+        context: 8_192,
+        output: 256,
+        features: ["streaming"],
+        prices: offlinePrices({ input: 0.1, output: 0.4, cacheRead: 0.01 })
+      },
+      "offline-large": {
+        name: "Offline large",
+        context: 65_536,
+        output: 2_048,
+        features: ["streaming"],
+        prices: offlinePrices({ input: 1, output: 4, cacheRead: 0.1 })
+      }
     }
-  }
-)
+  )
 
-/** Every entry that the project ships. */
-export const snapshot = (): ReadonlyArray<Entry> => [
-  ...openaiModels,
-  ...anthropicModels,
-  ...googleModels,
-  ...mistralModels,
-  ...deepseekModels,
-  ...alibabaModels,
-  ...localModels,
-  ...offlineModels
-]
+let made: ReadonlyArray<Entry> | undefined
+
+/** Every entry that the project ships; made when it is first asked for, because pricing them takes some milliseconds. */
+export const snapshot = (): ReadonlyArray<Entry> => {
+  made ??= [
+    ...openaiModels(),
+    ...anthropicModels(),
+    ...googleModels(),
+    ...mistralModels(),
+    ...deepseekModels(),
+    ...alibabaModels(),
+    ...localModels(),
+    ...offlineModels()
+  ]
+  return made
+}

@@ -88,13 +88,24 @@ const emptyDense = new Set(
   (
     "的 了 是 在 我 你 他 她 它 们 我们 你们 他们 吗 呢 吧 啊 呀 和 与 或 及 也 都 就 还 很 太 更 最 什么 怎么 怎样 如何 哪里 哪儿 哪些 哪个 " +
     "什么时候 一块 多少 多少钱 钱 几 多 多长 多久 长时间 时间 谁 为什么 何时 请 请问 可以 能 能否 能够 会 要 想 需要 应该 有 没有 没 不 这 那 这个 那个 这些 那些 一个 一 个 把 被 给 对 从 到 " +
-    "用 吗 您 您好 你好 谢谢 告诉 知道 是否 时候 怎 么 么样 怎么样 办 怎么办 は が を に で と の も か です ます ください どう 何 いつ どこ"
+    "用 吗 您 您好 你好 谢谢 告诉 知道 是否 时候 怎 么 么样 怎么样 办 怎么办 は が を に で と の も か です ます ください どう 何 いつ どこ いくら " +
+    "얼마 얼마예요 얼마인가요 무엇 무엇인가요 뭐예요 어디 어디에 언제 어떻게 누구 왜 있나요 있어요 하나요 할 수 그 이 저"
   ).split(" ")
 )
 
 /** What a pipeline's redaction leaves in place of a value, and what looks like a name, number or address of a person. */
 const personal =
   /[[<{⟦«(][\p{Lu}_]+[_\-: ]?\d*[\]>}⟧»)]|[^\s@]{1,64}@[^\s@]{1,255}|https?:\/\/\S+|\+?\d[\d\-() ]{6,30}\d/gu
+
+const stems = new Map<string, string>()
+
+const stem = (word: string): string => {
+  const known = stems.get(word)
+  if (known !== undefined) return known
+  const made = stemmer(word)
+  if (stems.size < 50_000) stems.set(word, made)
+  return made
+}
 
 /** The terms of a text: stems, words, and pairs of characters. */
 const terms = (text: string): Array<string> => {
@@ -113,7 +124,7 @@ const terms = (text: string): Array<string> => {
       .replace(asciiFold, "")
       .replace(/['’]s$/, "")
     if (empty.has(segment) || empty.has(word)) continue
-    found.push(latin.test(word) ? stemmer(word) : word)
+    found.push(latin.test(word) ? stem(word) : word)
   }
   return found
 }
@@ -125,8 +136,11 @@ const terms = (text: string): Array<string> => {
 interface Section {
   readonly id: number
   readonly document: string
+  readonly name: string
+  /** The terms of all headings above it, and of its text, with a space between: what is searched. */
   readonly title: string
   readonly text: string
+  /** The terms of its own heading. */
   readonly titleTerms: ReadonlySet<string>
   readonly sentences: ReadonlyArray<{ readonly text: string; readonly terms: ReadonlySet<string> }>
 }
@@ -150,14 +164,16 @@ const sectionsOf = (document: Document, firstId: number): ReadonlyArray<Section>
     blocks = []
     const texts = split.flatMap(atFullStops).filter((text) => text !== "")
     if (texts.length === 0) return
+    const termsOf = texts.map(terms)
     const titles = path.filter((part) => part !== undefined)
     sections.push({
       id: firstId + sections.length,
       document: document.name,
-      title: titles.join(" › ") || document.name,
+      name: titles.join(" › ") || document.name,
+      title: terms(titles.join("\n") || document.name).join(" "),
+      text: termsOf.flat().join(" "),
       titleTerms: new Set(terms(titles.at(-1) ?? "")),
-      text: texts.join("\n"),
-      sentences: texts.map((text) => ({ text, terms: new Set(terms(text)) }))
+      sentences: texts.map((text, index) => ({ text, terms: new Set(termsOf[index]) }))
     })
   }
   let paragraph = ""
@@ -205,7 +221,7 @@ export const make = (documents: ReadonlyArray<Document>): DocumentIndex => {
 
   const holding = new Map<string, number>()
   for (const section of sections) {
-    for (const term of new Set(terms(`${section.title}\n${section.text}`))) {
+    for (const term of new Set(split(`${section.title} ${section.text}`))) {
       holding.set(term, (holding.get(term) ?? 0) + 1)
     }
   }
@@ -220,7 +236,7 @@ export const make = (documents: ReadonlyArray<Document>): DocumentIndex => {
 
   const search = new MiniSearch<Section>({
     fields: ["title", "text"],
-    tokenize: terms,
+    tokenize: split,
     processTerm: (term) => term,
     searchOptions: { boost: { title: 2 }, combineWith: "OR" }
   })
@@ -234,8 +250,6 @@ export const make = (documents: ReadonlyArray<Document>): DocumentIndex => {
       if (total === 0) return { findings: [], coverage: 0, weight: 0 }
       const hits = search
         .search([...asked].join(" "), {
-          // The terms are made already: a space between them is all there is to cut at.
-          tokenize: (text) => text.split(" "),
           fuzzy: (term) => (effort.fuzzy && latin.test(term) && term.length >= 5 ? 1 : false),
           maxFuzzy: 1
         })
@@ -281,12 +295,15 @@ export const make = (documents: ReadonlyArray<Document>): DocumentIndex => {
           .map(({ section, sentence }) => ({
             sentence,
             document: section.document,
-            title: section.title
+            title: section.name
           }))
       }
     }
   }
 }
+
+/** Terms are made once and joined: a space between them is all there is to cut at. */
+const split = (text: string): Array<string> => text.split(" ").filter((term) => term !== "")
 
 const sum = (items: Iterable<string>, weight: (item: string) => number): number => {
   let all = 0
