@@ -19,7 +19,9 @@ if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== wanted) {
     shell: process.platform === "win32"
   })
   if (install.status !== 0) {
-    console.error("The installation failed (see above). Check that npm can reach its registry, then run the command again.")
+    console.error(
+      "The installation failed (see above). Check that npm can reach its registry, then run the command again."
+    )
     process.exit(install.status ?? 1)
   }
   writeFileSync(stamp, wanted)

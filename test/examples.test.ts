@@ -43,7 +43,11 @@ const examples: ReadonlyArray<Example> = globSync(
   .sort()
   .flatMap((path) => {
     const text = readFileSync(join(root, path), "utf8")
-    return fences(path.endsWith(".ts") ? docstrings(text) : text).map(({ code, line }) => {
+    // Whole test files are shown too; those run as the tests they are (see readme.test.ts).
+    const shown = fences(path.endsWith(".ts") ? docstrings(text) : text).filter(
+      ({ code }) => !code.includes("@effect/vitest")
+    )
+    return shown.map(({ code, line }) => {
       const file = join(scratch, `${path.replaceAll(/[^A-Za-z0-9]+/g, "-")}-${line}.ts`)
       writeFileSync(file, code.includes("export ") || code.includes("import ") ? code : `${code}\nexport {}\n`)
       return { from: `${path}:${line}`, file }

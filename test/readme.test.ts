@@ -38,6 +38,10 @@ describe("the README's commands", () => {
     })
   }
 
+  it.each(["screen.ts", "screen.test.ts"])("the README shows %s in full", (file) => {
+    assert.include(text, `\`\`\`ts\n${readFileSync(join(import.meta.dirname, "readme", file), "utf8")}\`\`\``)
+  })
+
   it("stand beside links that lead somewhere", () => {
     const links = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map((match) => match[1] ?? "")
     assert.isAbove(links.length, 3)

@@ -18,7 +18,7 @@
  * const echo = Pipeline.handler("echo", { needs: { prompt: SafePrompt } }, ({ prompt }) =>
  *   Effect.succeed(Reply.whole(Part.text(`I see ${Prompt.text(prompt).length} characters: ${Prompt.text(prompt)}`))))
  *
- * const chat = Pipeline.make("chat", { input: [RawPrompt, Caller], protocol: Chat.Chat }).use(redact).to(echo)
+ * const chat = Pipeline.make("chat", { input: [RawPrompt, Caller], protocol: Chat.protocol }).use(redact).to(echo)
  *
  * const facts = Context.merge(
  *   RawPrompt.context(Prompt.make("Write to alice@example.com")),

@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import { Effect, FileSystem, type PlatformError, Schema, Stream } from "effect"
+import { Effect, FileSystem, Schema, Stream } from "effect"
 
 /**
  * One line of a prompt file.
@@ -29,6 +29,17 @@ export interface Prompt {
   readonly id: string
   readonly prompt: string
 }
+
+/**
+ * The file of prompts cannot be read.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class UnreadableFile extends Schema.TaggedError<UnreadableFile>()("UnreadableFile", {
+  path: Schema.String,
+  message: Schema.String
+}) {}
 
 /**
  * A line that is no prompt, and why.
@@ -85,12 +96,23 @@ export const read = (
   path: string
 ): Effect.Effect<
   { readonly prompts: ReadonlyArray<Prompt>; readonly bad: ReadonlyArray<BadLine> },
-  PlatformError.PlatformError,
+  UnreadableFile,
   FileSystem.FileSystem
 > =>
   Effect.gen(function* () {
     const files = yield* FileSystem.FileSystem
-    const lines = yield* files.stream(path).pipe(Stream.decodeText(), Stream.splitLines, Stream.runCollect)
+    const lines = yield* files.stream(path).pipe(
+      Stream.decodeText(),
+      Stream.splitLines,
+      Stream.runCollect,
+      Effect.mapError((error) => {
+        const why = error.reason._tag === "NotFound" ? "it is not there" : error.message
+        return new UnreadableFile({
+          path,
+          message: `${path} cannot be read: ${why}. Give a file with {"prompt": "…"} a line.`
+        })
+      })
+    )
     const prompts: Array<Prompt> = []
     const bad: Array<BadLine> = []
     for (const [index, text] of lines.entries()) {

@@ -138,7 +138,10 @@ export const table = (report: Report): string => {
     ...(report.badLines === 0 ? [] : [["Lines not read", count(report.badLines)] as const]),
     ...(report.stopped ? [["Stopped", "before the end"] as const] : [])
   ]
-  const drawn = new Table({ style: { head: [], border: [] } })
+  const drawn = new Table({
+    style: { head: [], border: [] },
+    chars: { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" }
+  })
   for (const [name, value] of rows) drawn.push([name, value])
   return drawn.toString()
 }

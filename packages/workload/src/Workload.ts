@@ -31,7 +31,7 @@ export interface Options<E, R> {
 }
 
 /**
- * A workload that ran, but not every prompt was answered: the process ends with code 1.
+ * Not every prompt was answered. What went wrong has been printed, line by line; the process ends with code 1.
  *
  * @category errors
  * @since 0.1.0
@@ -137,7 +137,10 @@ export const command = <const Name extends string, E, R>(name: Name, options: Op
     },
     Effect.fnUntraced(function* ({ answers, concurrency, json, prompts: path }) {
       const files = yield* FileSystem.FileSystem
-      const { bad, prompts } = yield* PromptFile.read(path)
+      const { bad, prompts } = yield* PromptFile.read(path).pipe(
+        Effect.tapError((error) => Console.error(error.message)),
+        Effect.mapError(({ message }) => new Incomplete({ message }))
+      )
       for (const line of bad) yield* Console.error(`${path}: ${line.message}`)
       const report = yield* run(prompts, { ask: options.ask, concurrency }, (outcomes, stopped) =>
         Effect.gen(function* () {
@@ -151,7 +154,9 @@ export const command = <const Name extends string, E, R>(name: Name, options: Op
               .map(({ failure, id, message, text }) =>
                 JSON.stringify(failure === undefined ? { id, answer: text } : { id, failure, message })
               )
-            yield* Effect.orDie(files.writeFileString(answers.value, `${lines.join("\n")}\n`))
+            yield* Effect.catch(files.writeFileString(answers.value, `${lines.join("\n")}\n`), (error) =>
+              Console.error(`The answers could not be written to ${answers.value}: ${error.message}`)
+            )
           }
           yield* Console.log(json ? JSON.stringify(report) : Report.table(report))
           if (!json && options.picture !== undefined) yield* Console.log(`\n${options.picture}`)

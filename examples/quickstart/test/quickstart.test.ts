@@ -1,0 +1,85 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { randomUUID } from "node:crypto"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+
+const main = resolve(import.meta.dirname, "../main.ts")
+
+const keyless = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/_(API_KEY|BASE_URL)$/.test(name)))
+
+const start = (flags: ReadonlyArray<string>, environment: Record<string, string> = {}) => {
+  const child: ChildProcess = spawn(process.execPath, [main, ...flags], { env: { ...keyless, ...environment } })
+  let [output, errors] = ["", ""]
+  child.stdout?.on("data", (chunk) => (output += chunk))
+  child.stderr?.on("data", (chunk) => (errors += chunk))
+  const ended = new Promise<{ readonly code: number | null; readonly output: string; readonly errors: string }>(
+    (done) => child.on("close", (code) => done({ code, output, errors }))
+  )
+  return { child, ended }
+}
+
+const inFolder = async (use: (folder: string) => Promise<void>) => {
+  const folder = mkdtempSync(join(tmpdir(), "quickstart-"))
+  try {
+    await use(folder)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+describe("quickstart", () => {
+  it("answers 200 questions without a key, and shows the table and the picture", async () => {
+    const { code, errors, output } = await start([]).ended
+    assert.strictEqual(code, 0, errors)
+    assert.include(output, "200 (200 answered, 0 failed)")
+    assert.match(output, /Cost\s+│ \$0\.0\d+/)
+    assert.include(output, "flowchart TB")
+  })
+
+  it("runs the user's own prompts, reports bad lines by number, and says so by its exit code", () =>
+    inFolder(async (folder) => {
+      const prompts = join(folder, "mine.jsonl")
+      const answers = join(folder, "answers.jsonl")
+      writeFileSync(prompts, '{"prompt":"How long does the battery last?"}\n{"prompt":7}\n{"prompt":"怎么退货？"}\n')
+      const { code, errors, output } = await start(["--prompts", prompts, "--answers", answers, "--json"]).ended
+      assert.strictEqual(code, 1)
+      assert.include(errors, "Line 2 is not a prompt")
+      const report = JSON.parse(output)
+      assert.deepInclude(report, { calls: 2, answered: 2, badLines: 1 })
+      assert.strictEqual(readFileSync(answers, "utf8").trim().split("\n").length, 2)
+    }))
+
+  it("says what to do when the file is not there", async () => {
+    const { code, errors } = await start(["--prompts", "nowhere.jsonl"]).ended
+    assert.strictEqual(code, 1)
+    assert.include(errors, "nowhere.jsonl")
+  })
+
+  it("asks the provider whose key is set, stops cleanly on Ctrl-C, and still prints the table", async () => {
+    const key = randomUUID()
+    let asked = () => {}
+    const first = new Promise<void>((done) => (asked = done))
+    const server = createServer((request) => {
+      assert.strictEqual(request.headers.authorization, `Bearer ${key}`)
+      asked()
+    })
+    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done))
+    try {
+      const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`
+      const { child, ended } = start([], { OPENAI_API_KEY: key, OPENAI_BASE_URL: address })
+      await first
+      child.kill("SIGINT")
+      const { code, errors, output } = await ended
+      assert.strictEqual(code, 130)
+      assert.include(output, "before the end")
+      assert.notInclude(output + errors, key)
+    } finally {
+      server.closeAllConnections()
+      server.close()
+    }
+  })
+})
