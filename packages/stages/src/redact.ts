@@ -27,7 +27,7 @@
  * const answer = await Effect.runPromise(
  *   chat.run(facts).pipe(Effect.provide(Layer.mergeAll(Detector.layer, Vault.layerMemory)))
  * )
- * console.assert(answer.text === "I see 27 characters: Write to alice@example.com")
+ * console.assert(answer.text.endsWith(": Write to alice@example.com") && !answer.text.startsWith("I see 26 "))
  * ```
  *
  * @since 0.1.0
