@@ -21,13 +21,13 @@
  * const chat = Pipeline.make("chat", { input: [RawPrompt, Caller], protocol: Chat.protocol }).use(redact).to(echo)
  *
  * const facts = Context.merge(
- *   RawPrompt.context(Prompt.make("Write to alice@example.com")),
+ *   RawPrompt.context(Prompt.make("Write to alice.liddell@example.com")),
  *   Caller.context({ tenant: "acme" })
  * )
  * const answer = await Effect.runPromise(
  *   chat.run(facts).pipe(Effect.provide(Layer.mergeAll(Detector.layer, Vault.layerMemory)))
  * )
- * console.assert(answer.text.endsWith(": Write to alice@example.com") && !answer.text.startsWith("I see 26 "))
+ * console.assert(answer.text === "I see 26 characters: Write to alice.liddell@example.com")
  * ```
  *
  * @since 0.1.0
