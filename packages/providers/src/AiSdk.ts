@@ -21,7 +21,7 @@ import { type Handler, Pipeline, Reply } from "@interlock/core"
 import { type ModelError, Parameters, type Part, type RawPrompt, SafePrompt } from "@interlock/model"
 import { Context, Duration, Effect, Tracer } from "effect"
 import { live, watchedFetch, whole } from "./internal/aiSdkCall.ts"
-import { toModelError } from "./internal/aiSdkError.ts"
+import { conceal, type Failure, toModelError } from "./internal/aiSdkError.ts"
 import { toLanguageModel } from "./internal/aiSdkModel.ts"
 import { toCallOptions } from "./internal/aiSdkOptions.ts"
 import { recorded } from "./internal/attempt.ts"
@@ -39,7 +39,11 @@ const call = (model: LanguageModelV4, request: Asked): ModelReply =>
       whole: Duration.toMillis(phases.whole)
     }
     const options = toCallOptions(request.prompt, request.settings)
-    const fail = toModelError.bind(undefined, request.provider, request.model)
+    const fail = (failure: Failure) =>
+      toModelError(request.provider, request.model, {
+        ...failure,
+        detail: failure.reason === "BadRequest" ? conceal(failure.detail, request.prompt.content) : failure.detail
+      })
     return request.delivery === "whole"
       ? Effect.map(whole(model, options, limits, fail), Reply.whole)
       : Effect.map(live(model, options, limits, fail), Reply.live)

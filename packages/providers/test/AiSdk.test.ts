@@ -175,8 +175,11 @@ for (const status of [408, 409, 500, 503, 529]) {
 }
 failing(
   "a bad request",
-  { status: 400, body: { error: { message: "max_tokens is too large", type: "invalid_request_error" } } },
-  { reason: { _tag: "BadRequest", status: 400 } }
+  {
+    status: 400,
+    body: { error: { message: `max_tokens is too large: '${canary}' ${key}`, type: "invalid_request_error" } }
+  },
+  { reason: { _tag: "BadRequest", status: 400 }, message: expect.stringContaining("max_tokens is too large: '***'") }
 )
 failing(
   "a filtered prompt",

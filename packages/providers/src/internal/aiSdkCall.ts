@@ -118,11 +118,27 @@ class Call<E> {
     })
   }
 
+  /** Ends a call that is not over: aborts its request. */
   close(): void {
     if (this.closed) return
     this.closed = true
     this.controller.abort()
     this.cancel()
+  }
+
+  /**
+   * Ends a call that is over. The little that may still come is read, so that the connection can be used again; a server
+   * that keeps the stream open all the same is left after a second.
+   */
+  finish(stream?: ReadableStreamDefaultReader<unknown>): void {
+    this.closed = true
+    if (stream === undefined) return
+    const late = setTimeout(() => this.controller.abort(), 1000)
+    late.unref()
+    const drain = (): Promise<void> => stream.read().then(({ done }) => (done ? undefined : drain()))
+    void drain()
+      .catch(() => {})
+      .finally(() => clearTimeout(late))
   }
 
   /** Sleeps from deadline to deadline until one is missed. */
@@ -134,7 +150,9 @@ class Call<E> {
         this.expired?.()
         return Effect.void
       }
-      return Effect.flatMap(Effect.sleep(Math.ceil(Math.min(left, this.limits.idle))), () => this.watch)
+      const { connect, firstPart, idle, whole } = this.limits
+      const pause = Math.min(left, connect, firstPart, idle, whole)
+      return Effect.flatMap(Effect.sleep(Math.ceil(pause)), () => this.watch)
     })
   }
 }
@@ -171,6 +189,7 @@ export const whole = <E>(
       .wait("whole", () => model.doGenerate({ ...options, abortSignal: call.controller.signal }))
       .pipe(
         Effect.flatMap((result) => {
+          call.finish()
           const parts = new Reader().whole(result)
           const empty = parts.some(isContent) ? undefined : emptyHanded(parts.at(-1))
           return empty === undefined ? Effect.succeed(parts) : Effect.fail(fail(empty))
@@ -224,6 +243,7 @@ export const live = <E>(
       }
       let ready: ReadonlyArray<Part> | undefined = head
       let finished = head.at(-1)?.type === "finish"
+      if (finished) call.finish(stream)
       const pull = Effect.suspend((): Effect.Effect<Arr.NonEmptyReadonlyArray<Part>, E | Cause.Done> => {
         if (ready !== undefined) {
           const parts = ready as Arr.NonEmptyReadonlyArray<Part>
@@ -233,6 +253,7 @@ export const live = <E>(
         if (finished) return Cause.done()
         return Effect.map(next("idle"), (part) => {
           finished = part.type === "finish"
+          if (finished) call.finish(stream)
           return [part]
         })
       })

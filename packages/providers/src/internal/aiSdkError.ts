@@ -192,6 +192,29 @@ export const classify = (error: unknown, nowMs: number): Failure => {
   return { reason: "InvalidAnswer", detail: body.code || name || "an error without a name" }
 }
 
+const texts = (value: unknown, into: Array<string>): Array<string> => {
+  if (typeof value === "string") into.push(value)
+  else if (typeof value === "object" && value !== null && !ArrayBuffer.isView(value)) {
+    for (const item of Object.values(value)) texts(item, into)
+  }
+  return into
+}
+
+/** The length from which a piece of the prompt counts as the prompt's, and not as a word that anyone may say. */
+const piece = 6
+
+/** The sentence without the words that the prompt says too: a provider may quote the prompt when it refuses it. */
+export const conceal = (sentence: string, prompt: unknown): string => {
+  const said = texts(prompt, []).join("\n")
+  return sentence.replace(/[\p{L}\p{N}_.@+-]{4,}/gu, (word) => {
+    if (word.length <= piece) return said.includes(word) ? "***" : word
+    for (let start = 0; start + piece <= word.length; start++) {
+      if (said.includes(word.slice(start, start + piece))) return "***"
+    }
+    return word
+  })
+}
+
 const reason = (failure: Failure): ModelError.ModelError["reason"] => {
   const { missed, retryAfterMs, status } = failure
   const wait = retryAfterMs === undefined ? {} : { retryAfterMs }
