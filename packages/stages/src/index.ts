@@ -4,5 +4,6 @@
  * @since 0.1.0
  */
 export { audit, auditText } from "./audit.ts"
+export { budget } from "./budget.ts"
 export { CheckPolicy, checkRequest } from "./checkRequest.ts"
 export { limit } from "./limit.ts"

@@ -25,7 +25,7 @@ import * as Rule from "./limit/rule.ts"
 import * as Store from "./limit/store.ts"
 
 export { fields, type Status } from "./limit/fields.ts"
-export { type Calendar, type Dimension, LimitRuleError, type Rule } from "./limit/rule.ts"
+export { type Calendar, type Dimension, LimitKey, LimitRuleError, type Rule } from "./limit/rule.ts"
 export { LimitStore, layerMemory as layerStoreMemory } from "./limit/store.ts"
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -142,16 +142,6 @@ export type Priority = "high" | "normal" | "low"
  */
 export const LimitPriority: Context.Reference<Priority> = Context.Reference("@interlock/stages/LimitPriority", {
   defaultValue: (): Priority => "normal"
-})
-
-/**
- * The name of the API key under which the call came in (never the key itself), for limits `by: ["key"]`.
- *
- * @category references
- * @since 0.1.0
- */
-export const LimitKey: Context.Reference<string | undefined> = Context.Reference("@interlock/stages/LimitKey", {
-  defaultValue: (): string | undefined => undefined
 })
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -531,7 +521,7 @@ export const limit = Stage.around<{ in: Part.Part }>()(
     const amounts = yield* Meter.estimate(entry, { prompt, parameters, at }, limiter)
     const asked: Asked = {
       caller,
-      key: yield* LimitKey,
+      key: yield* Rule.LimitKey,
       provider: model.provider,
       model: model.model,
       amounts,

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { Identity } from "@interlock/model"
-import { Duration, Effect, Schema } from "effect"
+import { Context, Duration, Effect, Schema } from "effect"
 import * as Store from "./store.ts"
 
 /**
@@ -14,6 +14,16 @@ import * as Store from "./store.ts"
  * @since 0.1.0
  */
 export type Dimension = "tenant" | "subject" | "key" | "provider" | "model"
+
+/**
+ * The name of the API key under which the call came in (never the key itself), for limits `by: ["key"]`.
+ *
+ * @category references
+ * @since 0.1.0
+ */
+export const LimitKey: Context.Reference<string | undefined> = Context.Reference("@interlock/stages/LimitKey", {
+  defaultValue: (): string | undefined => undefined
+})
 
 /**
  * A time that begins and ends with the calendar (UTC): its count starts again from nothing, and unused room is lost.
@@ -173,7 +183,13 @@ export const check = Effect.fnUntraced(function* (
 const isCalendar = (per: Duration.Input | Calendar): per is Calendar =>
   typeof per === "string" && per.startsWith("calendar ")
 
-const value = (subject: Subject, dimension: Dimension): string => {
+/**
+ * Whom or what a call is counted for, by one dimension.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const valueOf = (subject: Subject, dimension: Dimension): string => {
   switch (dimension) {
     case "tenant":
       return subject.caller.tenant
@@ -192,11 +208,11 @@ const base = ({ by = [], counts, name, only = {} }: Rule) => {
   const allowed = Object.entries(only) as ReadonlyArray<[Dimension, ReadonlyArray<string>]>
   return {
     key: (subject: Subject) =>
-      [name, ...by.map((dimension) => encodeURIComponent(value(subject, dimension)))].join(":"),
+      [name, ...by.map((dimension) => encodeURIComponent(valueOf(subject, dimension)))].join(":"),
     applies: (subject: Subject) =>
       allowed.every(
         ([dimension, values]) =>
-          values.includes(value(subject, dimension)) || (dimension === "model" && values.includes(subject.model))
+          values.includes(valueOf(subject, dimension)) || (dimension === "model" && values.includes(subject.model))
       ),
     amount: (amounts: Amounts): number => {
       switch (counts) {
