@@ -38,7 +38,8 @@ export type ParameterName =
 /**
  * What a model accepts for one parameter.
  *
- * `Range` is inclusive; with `onlyAtEffort` it is allowed at that reasoning effort only. `Choice` is one of a few
+ * `Range` is inclusive; with `onlyAtEffort` it is allowed at that reasoning effort only, and with `orUnset` also when the
+ * call says no effort, because that one is the model's default. `Choice` is one of a few
  * words. `Count` bounds the length of a list. `Accepted` says nothing about the value.
  *
  * @category entry
@@ -51,6 +52,7 @@ export type Rule =
       readonly maximum: number
       readonly integer?: boolean
       readonly onlyAtEffort?: string
+      readonly orUnset?: boolean
     }
   | { readonly _tag: "Choice"; readonly values: ReadonlyArray<string> }
   | { readonly _tag: "Count"; readonly maximum: number }

@@ -199,7 +199,8 @@ const judge = (rule: Rule, value: unknown, settings: Settings): Verdict | undefi
       return unsupported("not to set it")
     case "Range": {
       const allowed = `${rule.integer === true ? "a whole number " : ""}from ${rule.minimum} to ${rule.maximum}`
-      if (rule.onlyAtEffort !== undefined && settings.reasoningEffort !== rule.onlyAtEffort) {
+      const effort = settings.reasoningEffort ?? (rule.orUnset === true ? rule.onlyAtEffort : undefined)
+      if (rule.onlyAtEffort !== undefined && effort !== rule.onlyAtEffort) {
         return unsupported(`${allowed}, with reasoningEffort = ${rule.onlyAtEffort} only`)
       }
       if (typeof value !== "number" || Number.isNaN(value)) return { reason: "OutOfRange", allowed }

@@ -69,10 +69,13 @@ describe("ParameterPolicy.fit", () => {
     Effect.gen(function* () {
       const effort = yield* refused("openai", "gpt-5", { reasoningEffort: "none" })
       assert.strictEqual(effort.allowed, "minimal, low, medium, high")
-      const reasoning = yield* refused("openai", "gpt-5.1", { temperature: 0.2 })
+      const reasoning = yield* refused("openai", "gpt-5.1", { temperature: 0.2, reasoningEffort: "low" })
       assert.include(reasoning.allowed, "reasoningEffort = none")
-      const plain = yield* fit("openai", "gpt-5.1", { temperature: 0.2, reasoningEffort: "none" })
-      assert.deepStrictEqual(plain.changes, [])
+      // GPT-5.1 does not reason unless it is told to; GPT-5.5 does unless it is told not to.
+      for (const settings of [{ temperature: 0.2 }, { temperature: 0.2, reasoningEffort: "none" }] as const) {
+        assert.deepStrictEqual((yield* fit("openai", "gpt-5.1", settings)).changes, [])
+      }
+      assert.strictEqual((yield* refused("openai", "gpt-5.5", { temperature: 0.2 })).reason, "Unsupported")
       const both = yield* refused("anthropic", "claude-haiku-4-5", { temperature: 0.5, topP: 0.5 })
       assert.strictEqual(both.parameter, "topP")
       assert.include(both.message, "temperature or topP, not both")

@@ -16,15 +16,32 @@ const range = (minimum: number, maximum: number): Rule => ({ _tag: "Range", mini
 const whole = (minimum: number, maximum: number): Rule => ({ _tag: "Range", minimum, maximum, integer: true })
 const choice = (...values: ReadonlyArray<string>): Rule => ({ _tag: "Choice", values })
 const count = (maximum: number): Rule => ({ _tag: "Count", maximum })
-const atEffort = (onlyAtEffort: string, minimum: number, maximum: number): Rule => ({
+/** Allowed without reasoning only; `orUnset`: not to reason is what the model does when nobody says. */
+const unreasoned = (minimum: number, maximum: number, orUnset: boolean): Rule => ({
   _tag: "Range",
   minimum,
   maximum,
-  onlyAtEffort
+  onlyAtEffort: "none",
+  orUnset
 })
 
 const int32 = 2 ** 31 - 1
 const int53 = Number.MAX_SAFE_INTEGER
+
+/** A rate, and the rates of calls whose input is longer than so many tokens. */
+const tiers = (base: number, ...above: ReadonlyArray<readonly [tokens: number, rate: number]>): Rate => ({
+  base,
+  above: above.map(([tokens, rate]) => ({ tokens, rate }))
+})
+
+/** Prices read from a provider's own page, for models that the price list leaves out. */
+const listed = (source: string, rates: Rates): Prices => ({
+  _tag: "Priced",
+  periods: [{ rates }],
+  batch: 0.5,
+  source,
+  asOf: date
+})
 
 type Rules = { readonly [Name in ParameterName]?: Rule }
 
@@ -50,6 +67,7 @@ interface Line {
   readonly rules?: Rules
   readonly aliases?: ReadonlyArray<string>
   readonly prices?: Prices
+  readonly tokens?: Entry["tokens"]
 }
 
 const text: ReadonlyArray<Modality> = ["text"]
@@ -94,7 +112,7 @@ const entry = (family: Family, model: string, line: Line): Entry => {
     exclusive: family.exclusive ?? [],
     modalities: { input: line.reads ?? text, output: line.writes ?? text },
     features,
-    tokens: family.tokens,
+    tokens: line.tokens ?? family.tokens,
     prices: line.prices ?? family.prices ?? pricesOf(family.provider, model),
     source: { url: family.url, date }
   }
@@ -131,10 +149,13 @@ const openai: Family = {
   tokens: { charactersPerToken: 4, perIdeograph: 1 }
 }
 
-/** Reasoning models refuse sampling, penalties and stop; the newer ones allow sampling when they do not reason. */
-const openaiReasoning = (efforts: ReadonlyArray<string>): Rules => ({
-  temperature: efforts.includes("none") ? atEffort("none", 0, 2) : unsupported,
-  topP: efforts.includes("none") ? atEffort("none", 0, 1) : unsupported,
+/**
+ * Reasoning models refuse sampling, penalties and stop; those that can go without reasoning allow sampling then. With
+ * `unreasonedByDefault` they go without unless told otherwise.
+ */
+const openaiReasoning = (efforts: ReadonlyArray<string>, unreasonedByDefault = false): Rules => ({
+  temperature: efforts.includes("none") ? unreasoned(0, 2, unreasonedByDefault) : unsupported,
+  topP: efforts.includes("none") ? unreasoned(0, 1, unreasonedByDefault) : unsupported,
   presencePenalty: unsupported,
   frequencyPenalty: unsupported,
   stop: unsupported,
@@ -142,8 +163,11 @@ const openaiReasoning = (efforts: ReadonlyArray<string>): Rules => ({
 })
 
 const gpt5 = openaiReasoning(["minimal", "low", "medium", "high"])
-const gpt52 = openaiReasoning(["none", "low", "medium", "high", "xhigh"])
-const gpt6: Rules = { ...openaiReasoning(["low", "medium", "high", "xhigh", "max"]) }
+const gpt51 = openaiReasoning(["none", "low", "medium", "high"], true)
+const gpt52 = openaiReasoning(["none", "low", "medium", "high", "xhigh"], true)
+const gpt54 = openaiReasoning(["none", "low", "medium", "high", "xhigh"])
+const gpt56 = openaiReasoning(["none", "low", "medium", "high", "xhigh", "max"])
+const gpt6 = openaiReasoning(["low", "medium", "high", "xhigh", "max"])
 const oSeries = openaiReasoning(["low", "medium", "high"])
 
 const long = { context: 1_050_000, input: 922_000, output: 128_000, reads: reading, features: thinking }
@@ -154,13 +178,13 @@ const openaiModels = () =>
     "gpt-6-astra": { name: "GPT-6 Astra", ...long, rules: gpt6 },
     "gpt-6-sol": { name: "GPT-6 Sol", ...long, rules: gpt6 },
     "gpt-6-luna": { name: "GPT-6 Luna", ...long, rules: gpt6 },
-    "gpt-5.6-sol": { name: "GPT-5.6 Sol", ...long, rules: gpt52, aliases: ["gpt-5.6"] },
-    "gpt-5.5": { name: "GPT-5.5", ...long, rules: gpt52 },
-    "gpt-5.4": { name: "GPT-5.4", ...long, rules: gpt52 },
-    "gpt-5.4-mini": { name: "GPT-5.4 mini", ...wide, rules: gpt52 },
-    "gpt-5.4-nano": { name: "GPT-5.4 nano", ...wide, rules: gpt52 },
+    "gpt-5.6-sol": { name: "GPT-5.6 Sol", ...long, rules: gpt56, aliases: ["gpt-5.6"] },
+    "gpt-5.5": { name: "GPT-5.5", ...long, rules: gpt54 },
+    "gpt-5.4": { name: "GPT-5.4", ...long, rules: gpt54 },
+    "gpt-5.4-mini": { name: "GPT-5.4 mini", ...wide, rules: gpt54 },
+    "gpt-5.4-nano": { name: "GPT-5.4 nano", ...wide, rules: gpt54 },
     "gpt-5.2": { name: "GPT-5.2", ...wide, rules: gpt52 },
-    "gpt-5.1": { name: "GPT-5.1", ...wide, rules: openaiReasoning(["none", "low", "medium", "high"]) },
+    "gpt-5.1": { name: "GPT-5.1", ...wide, rules: gpt51 },
     "gpt-5": { name: "GPT-5", ...wide, rules: gpt5 },
     "gpt-5-mini": { name: "GPT-5 mini", ...wide, reads: seeing, rules: gpt5 },
     "gpt-5-nano": { name: "GPT-5 nano", ...wide, reads: seeing, rules: gpt5 },
@@ -212,7 +236,13 @@ const anthropic: Family = {
 
 const effort = choice("low", "medium", "high", "xhigh", "max")
 const claude = { context: 1_000_000, output: 128_000, reads: reading, features: thinking }
-const claudeNow = { ...claude, rules: { ...noSampling, reasoningEffort: effort } }
+/** From Opus 4.7 on the tokenizer makes about 30 % more tokens of a text (platform.claude.com, models overview). */
+const claudeNow = {
+  ...claude,
+  rules: { ...noSampling, reasoningEffort: effort },
+  tokens: { charactersPerToken: 2.7, perIdeograph: 1.5 }
+}
+const claudePrices = (rates: Rates): Prices => listed("https://platform.claude.com/docs/en/about-claude/pricing", rates)
 
 const anthropicModels = () =>
   entries(anthropic, {
@@ -224,6 +254,21 @@ const anthropicModels = () =>
     "claude-opus-4-7": { name: "Claude Opus 4.7", ...claudeNow },
     "claude-opus-4-6": { name: "Claude Opus 4.6", ...claude },
     "claude-opus-4-5": { name: "Claude Opus 4.5", ...claude, context: 200_000, output: 64_000 },
+    "claude-sonnet-5-5": {
+      name: "Claude Sonnet 5.5",
+      ...claudeNow,
+      prices: claudePrices({ input: 2, output: 10, cacheRead: 0.1, cacheWrite: 2.5 })
+    },
+    "claude-haiku-5-5": {
+      name: "Claude Haiku 5.5",
+      ...claudeNow,
+      prices: claudePrices({
+        input: tiers(0.1, [100_000, 0.5]),
+        output: tiers(0.5, [100_000, 2.5]),
+        cacheRead: tiers(0.01, [100_000, 0.05]),
+        cacheWrite: tiers(0.125, [100_000, 0.625])
+      })
+    },
     "claude-sonnet-5": { name: "Claude Sonnet 5", ...claudeNow },
     "claude-sonnet-4-6": { name: "Claude Sonnet 4.6", ...claude, output: 64_000 },
     "claude-sonnet-4-5": { name: "Claude Sonnet 4.5", ...claude, context: 200_000, output: 64_000 },
@@ -253,8 +298,8 @@ const levels: Rules = { reasoningEffort: choice("minimal", "low", "medium", "hig
 
 const googleModels = () =>
   entries(google, {
-    "gemini-3.8-flash": { name: "Gemini 3.8 Flash", ...gemini, rules: levels },
-    "gemini-3.7-flash": { name: "Gemini 3.7 Flash", ...gemini, rules: levels },
+    "gemini-3.8-flash": { name: "Gemini 3.8 Flash", ...gemini },
+    "gemini-3.7-flash": { name: "Gemini 3.7 Flash", ...gemini },
     "gemini-3.5-flash": { name: "Gemini 3.5 Flash", ...gemini, rules: levels },
     "gemini-3.1-pro-preview": { name: "Gemini 3.1 Pro", ...gemini },
     "gemini-3.1-flash-lite": { name: "Gemini 3.1 Flash-Lite", ...gemini, rules: levels },
@@ -361,18 +406,8 @@ const alibaba: Family = {
   tokens: { charactersPerToken: 3.5, perIdeograph: 0.7 }
 }
 
-const tiers = (base: number, ...above: ReadonlyArray<readonly [tokens: number, rate: number]>): Rate => ({
-  base,
-  above: above.map(([tokens, rate]) => ({ tokens, rate }))
-})
-
-const qwenPrices = (rates: Rates): Prices => ({
-  _tag: "Priced",
-  periods: [{ rates }],
-  batch: 0.5,
-  source: "https://www.alibabacloud.com/help/en/model-studio/model-pricing",
-  asOf: date
-})
+const qwenPrices = (rates: Rates): Prices =>
+  listed("https://www.alibabacloud.com/help/en/model-studio/model-pricing", rates)
 
 const alibabaModels = () =>
   entries(alibaba, {
