@@ -1,37 +1,58 @@
-/** Runs 200 questions, or your own, through the desk: `npm start`, or `npm start -- --help`. */
+/** Runs 200 questions, or your own, through a pipeline of five stages: `npm start`, or `npm start -- --help`. */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { Pipeline } from "@interlock/core"
-import { Caller, Catalogue, Prompt, RawPrompt } from "@interlock/model"
-import { Anthropic, Google, Models, OfflineModel, OpenAi } from "@interlock/providers"
+import { Pipeline, Stage } from "@interlock/core"
+import { Caller, Catalogue, Chat, Parameters, Prompt, RawPrompt } from "@interlock/model"
+import { Anthropic, callModel, Google, Models, OfflineModel, OpenAi } from "@interlock/providers"
+import { cache } from "@interlock/stages/cache"
+import { layerMemory as layerCacheMemory } from "@interlock/stages/cache/store"
+import { checkRequest } from "@interlock/stages/checkRequest"
+import { redact } from "@interlock/stages/redact"
 import { Detector } from "@interlock/stages/redact/detector"
 import { Vault } from "@interlock/stages/redact/vault"
+import { layerFixed, selectModelUnclassified } from "@interlock/stages/selectModel"
 import { Workload } from "@interlock/workload"
 import { Context, Effect, Layer } from "effect"
 import { Command } from "effect/cli"
-import { Answers, desk } from "./pipeline.ts"
 
 const here = import.meta.dirname
 
+const settings = Stage.derive("settings", { needs: {}, adds: Parameters }, () =>
+  Effect.succeed({ maxOutputTokens: 1000 })
+)
+
+const desk = Pipeline.make("desk", { input: [RawPrompt, Caller], protocol: Chat.protocol })
+  .use(settings)
+  .use(selectModelUnclassified)
+  .use(redact)
+  .use(checkRequest)
+  .use(cache)
+  .to(callModel)
+
+/** The first provider whose key is set answers; without a key, the offline model does, from the documents in `knowledge`. */
 const models = Models.layerAvailable([
   OpenAi.provider(),
   Anthropic.provider(),
   Google.provider(),
   OfflineModel.fromFolder(`${here}/knowledge`)
 ])
-
-const services = Layer.mergeAll(models, Answers.layer, Detector.layer, Vault.layerMemory, Catalogue.layer)
+// biome-ignore format: one line a reader can take in
+const defaults: Record<string, string> = { openai: "gpt-5-mini", anthropic: "claude-haiku-4-5", google: "gemini-3.8-flash", offline: "offline-large" }
+const selector = Layer.unwrap(
+  Effect.map(Models.Models, ({ providers: [provider = "offline"] }) =>
+    layerFixed({ provider, model: defaults[provider]! })
+  )
+)
+const services = Layer.mergeAll(selector, Detector.layer, Vault.layerMemory, layerCacheMemory()).pipe(
+  Layer.provideMerge(Layer.mergeAll(models, Catalogue.layer)),
+  Layer.provideMerge(NodeServices.layer)
+)
 
 const quickstart = Workload.command("quickstart", {
   description: "Runs questions through a pipeline of five stages; without a key the offline model answers",
   prompts: `${here}/prompts.jsonl`,
   picture: Pipeline.toMermaid(desk),
   ask: (prompt, id) =>
-    desk.run(
-      RawPrompt.context(Prompt.make(prompt)).pipe(Context.add(Caller, { tenant: "quickstart", conversation: id }))
-    )
+    desk.run(Context.make(RawPrompt, Prompt.make(prompt)).pipe(Context.add(Caller, { tenant: "me", conversation: id })))
 })
 
-Command.run(quickstart, { version: "0.1.0" }).pipe(
-  Effect.provide(services.pipe(Layer.provideMerge(NodeServices.layer))),
-  NodeRuntime.runMain
-)
+Command.run(quickstart, { version: "0.1.0" }).pipe(Effect.provide(services), NodeRuntime.runMain)
