@@ -21,7 +21,7 @@ import { type Handler, Pipeline, Reply } from "@interlock/core"
 import { type ModelError, Parameters, type Part, type RawPrompt, SafePrompt } from "@interlock/model"
 import { Context, Duration, Effect, Tracer } from "effect"
 import { live, watchedFetch, whole } from "./internal/aiSdkCall.ts"
-import { conceal, type Failure, toModelError } from "./internal/aiSdkError.ts"
+import { classify, conceal, type Failure, toModelError } from "./internal/aiSdkError.ts"
 import { toLanguageModel } from "./internal/aiSdkModel.ts"
 import { toCallOptions } from "./internal/aiSdkOptions.ts"
 import { recorded } from "./internal/attempt.ts"
@@ -30,7 +30,7 @@ import * as Timeouts from "./Timeouts.ts"
 
 type Asked = Pick<ModelRequest, "prompt" | "settings" | "delivery" | "provider" | "model">
 
-const call = (model: LanguageModelV4, request: Asked): ModelReply =>
+const call = (modelOf: () => LanguageModelV4, request: Asked): ModelReply =>
   Effect.flatMap(Timeouts.Timeouts, (phases): ModelReply => {
     const limits = {
       connect: Duration.toMillis(phases.connect),
@@ -38,15 +38,24 @@ const call = (model: LanguageModelV4, request: Asked): ModelReply =>
       idle: Duration.toMillis(phases.idle),
       whole: Duration.toMillis(phases.whole)
     }
-    const options = toCallOptions(request.prompt, request.settings)
     const fail = (failure: Failure) =>
       toModelError(request.provider, request.model, {
         ...failure,
         detail: failure.reason === "BadRequest" ? conceal(failure.detail, request.prompt.content) : failure.detail
       })
+    const made = Effect.try({
+      try: () => ({ model: modelOf(), options: toCallOptions(request.prompt, request.settings) }),
+      catch: (error) => fail(classify(error, 0))
+    })
     return request.delivery === "whole"
-      ? Effect.map(whole(model, options, limits, fail), Reply.whole)
-      : Effect.map(live(model, options, limits, fail), Reply.live)
+      ? Effect.map(
+          Effect.flatMap(made, ({ model, options }) => whole(model, options, limits, fail)),
+          Reply.whole
+        )
+      : Effect.map(
+          Effect.flatMap(made, ({ model, options }) => live(model, options, limits, fail)),
+          Reply.live
+        )
   })
 
 /**
@@ -57,7 +66,7 @@ const call = (model: LanguageModelV4, request: Asked): ModelReply =>
  */
 export const provider = (name: string, modelOf: (model: string) => LanguageModelV4): ModelProvider => ({
   name,
-  call: (request) => Effect.suspend(() => call(modelOf(request.model), request))
+  call: (request) => call(() => modelOf(request.model), request)
 })
 
 /**
@@ -76,7 +85,10 @@ export const handler = (
     { needs: { prompt: SafePrompt, settings: Parameters } },
     ({ prompt, settings }) =>
       Effect.flatMap(Reply.Delivery, (delivery) =>
-        recorded({ ...name, prompt }, call(model, { ...name, prompt, settings, delivery }))
+        recorded(
+          { ...name, prompt },
+          call(() => model, { ...name, prompt, settings, delivery })
+        )
       )
   )
 }

@@ -23,6 +23,7 @@ import type { Reply } from "@interlock/core"
 import { ModelError, type Part, type Prompt, type SafeText, type Settings } from "@interlock/model"
 import { Context, Effect, Layer, type Scope } from "effect"
 import * as Attempt from "./internal/attempt.ts"
+import { MissingKey } from "./MissingKey.ts"
 
 /**
  * One call of one model. The prompt is redacted: only the `redact` stage makes `SafeText`.
@@ -126,38 +127,57 @@ export const make = (providers: ReadonlyArray<ModelProvider>): Models["Service"]
 }
 
 /**
+ * A provider, or an effect that makes one.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Source<E = unknown, R = unknown> = ModelProvider | Effect.Effect<ModelProvider, E, R>
+
+type ErrorOf<S> = S extends Effect.Effect<ModelProvider, infer E, infer _R> ? E : never
+type ServicesOf<S> = S extends Effect.Effect<ModelProvider, infer _E, infer R> ? R : never
+
+const made = <S extends Source>(source: S) =>
+  (Effect.isEffect(source) ? source : Effect.succeed(source)) as Effect.Effect<ModelProvider, ErrorOf<S>, ServicesOf<S>>
+
+/**
  * The layer of providers, each a value or an effect that makes one.
  *
  * @category layers
  * @since 0.1.0
  */
-export const layer = <E = never, R = never>(
-  providers: ReadonlyArray<ModelProvider | Effect.Effect<ModelProvider, E, R>>
-): Layer.Layer<Models, E, R> =>
+export const layer = <const S extends ReadonlyArray<Source>>(
+  providers: S
+): Layer.Layer<Models, ErrorOf<S[number]>, ServicesOf<S[number]>> =>
   Layer.effect(
     Models,
     Effect.map(
-      Effect.forEach(providers, (provider) => (Effect.isEffect(provider) ? provider : Effect.succeed(provider))),
+      Effect.forEach(providers, (source: S[number]) => made(source)),
       make
     )
   )
 
 /**
- * The same, of those providers whose effect succeeds: where a key is not set, its provider is left out.
+ * The same, of those providers that have what they need: where a key is missing, its provider is left out. Other failures
+ * stay failures.
  *
  * @category layers
  * @since 0.1.0
  */
-export const layerAvailable = <R = never>(
-  providers: ReadonlyArray<ModelProvider | Effect.Effect<ModelProvider, unknown, R>>
-): Layer.Layer<Models, never, R> =>
+export const layerAvailable = <const S extends ReadonlyArray<Source>>(
+  providers: S
+): Layer.Layer<Models, Exclude<ErrorOf<S[number]>, MissingKey>, ServicesOf<S[number]>> =>
   Layer.effect(
     Models,
     Effect.map(
-      Effect.forEach(providers, (provider) =>
-        Effect.isEffect(provider)
-          ? Effect.match(provider, { onSuccess: (provider) => [provider], onFailure: () => [] })
-          : Effect.succeed([provider])
+      Effect.forEach(providers, (source: S[number]) =>
+        Effect.matchEffect(made(source), {
+          onSuccess: (provider) => Effect.succeed([provider]),
+          onFailure: (error) =>
+            error instanceof MissingKey
+              ? Effect.succeed([])
+              : Effect.fail(error as Exclude<ErrorOf<S[number]>, MissingKey>)
+        })
       ),
       (providers) => make(providers.flat())
     )

@@ -1,7 +1,8 @@
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible"
 import { APICallError, type LanguageModelV4StreamPart } from "@ai-sdk/provider"
 import { describe, expect, it } from "@effect/vitest"
 import { Pipeline, Reply, Tracing } from "@interlock/core"
-import { Caller, Chat, GenAi, Journal, ModelError, Parameters, Part, RawPrompt } from "@interlock/model"
+import { Caller, Chat, GenAi, Journal, ModelError, Parameters, Part, RawPrompt, SafePrompt } from "@interlock/model"
 import { Cause, Duration, Effect, Exit, Fiber, Latch, Logger, Queue, References, Stream, Tracer } from "effect"
 import { TestClock } from "effect/testing"
 import { AiSdk, Timeouts } from "../src/index.ts"
@@ -445,6 +446,59 @@ describe("the key", () => {
       })
     )
   }
+})
+
+describe("handler", () => {
+  it.effect("calls one model, whole and live, and writes the try into the journal", () =>
+    Effect.gen(function* () {
+      const server = yield* wire({ say: { deltas: ["Hello"] } })
+      const create = createOpenAICompatible({ name: "local", baseURL: `${server.url}/v1`, fetch: AiSdk.fetch })
+      const flow = Pipeline.make("one", { input: [SafePrompt, Parameters], protocol: Chat.protocol }).to(
+        AiSdk.handler(create("qwen"))
+      )
+      const journal = Journal.make()
+      const given = facts("nobody", { temperature: 0 })
+      const whole = yield* Effect.provideService(flow.run(given), Journal.Journal, journal)
+      const parts = yield* Effect.provideService(Stream.runCollect(flow.stream(given)), Journal.Journal, journal)
+      expect(whole.text).toBe("Hello")
+      expect(fold(parts).text).toBe("Hello")
+      expect(server.seen.map(({ body }) => [body.stream === true, body.temperature, body.model])).toEqual([
+        [false, 0, "qwen"],
+        [true, 0, "qwen"]
+      ])
+      expect(journal.events()).toMatchObject([
+        { provider: "local.chat", model: "qwen", outcome: "answered" },
+        { provider: "local.chat", model: "qwen", outcome: "answered" }
+      ])
+    })
+  )
+
+  it.effect("keeps to the limits of Timeouts.layer", () =>
+    Effect.gen(function* () {
+      const server = yield* wire({ hang: true })
+      const fiber = yield* ask("compatible", server.url, "whole").pipe(
+        Effect.flip,
+        Effect.provide(Timeouts.layer({ whole: "5 seconds" })),
+        Effect.forkChild
+      )
+      yield* server.arrived
+      yield* TestClock.adjust("5 seconds")
+      expect((yield* Fiber.join(fiber)).reason).toMatchObject({ _tag: "Timeout", phase: "whole", afterMs: 5000 })
+    })
+  )
+
+  it.effect("gives a typed error when the model cannot even be made", () =>
+    Effect.gen(function* () {
+      const broken = AiSdk.provider("broken", () => {
+        throw new Error(canary)
+      })
+      const prompt = { content: [] }
+      const request = { provider: "broken", model: "m", prompt, settings: {}, delivery: "whole" } as const
+      const error = yield* Effect.flip(broken.call(request))
+      expect(error).toMatchObject({ _tag: "ModelError", reason: { _tag: "InvalidAnswer" } })
+      expect(error.message).not.toContain(canary)
+    })
+  )
 })
 
 describe("a pipeline as a language model of the AI SDK", () => {

@@ -97,6 +97,13 @@ describe("keys", () => {
       expect(JSON.stringify(models)).not.toContain(key)
     })
   )
+
+  it.effect("and hides no other failure", () =>
+    Effect.gen(function* () {
+      const layer = Models.layerAvailable([OpenAi.provider(), Effect.fail("the folder is empty")]).pipe(without)
+      expect(yield* Effect.flip(Effect.provide(Models.Models, layer))).toBe("the folder is empty")
+    })
+  )
 })
 
 describe("what a try costs", () => {
