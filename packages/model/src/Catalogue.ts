@@ -489,7 +489,11 @@ const make = (entries: ReadonlyArray<Entry>): Catalogue["Service"] => {
     const entry: Entry = {
       ...undated,
       model,
-      prices: undated.prices._tag === "Priced" && prices._tag === "Priced" ? prices : undated.prices
+      // The price list may know that this date's snapshot costs otherwise; declared prices stay as they are.
+      prices:
+        prices._tag === "Priced" && undated.prices._tag === "Priced" && undated.prices.source === prices.source
+          ? prices
+          : undated.prices
     }
     byName.set(key(provider, model), entry)
     return entry

@@ -24,6 +24,7 @@
 import { Effect, Schema } from "effect"
 import type { Entry, Rate } from "./Catalogue.ts"
 import { rateAt, ratesAt } from "./Catalogue.ts"
+import type * as Journal from "./Journal.ts"
 import type { ModelError } from "./ModelError.ts"
 import * as Part from "./Part.ts"
 import * as TokenCount from "./TokenCount.ts"
@@ -350,6 +351,31 @@ export const add = (total: Total, cost: Cost): Total =>
 export const total = (costs: Iterable<Cost>): Total => {
   let sum = nothing
   for (const cost of costs) sum = add(sum, cost)
+  return sum
+}
+
+/**
+ * The total of the tries in a journal: of a call with its retries and fallbacks, those that failed or were cut off
+ * included.
+ *
+ * @category totals
+ * @since 0.1.0
+ */
+export const ofEvents = (events: Iterable<Journal.Event>): Total => {
+  let sum = nothing
+  for (const event of events) {
+    if (event._tag !== "Attempt") continue
+    const { costUsd, model, provider } = event
+    sum =
+      costUsd === undefined
+        ? add(sum, { _tag: "Unpriced", provider, model, reason: "the try was recorded without a price" })
+        : {
+            ...sum,
+            tries: sum.tries + 1,
+            usd: sum.usd + costUsd,
+            estimatedUsd: sum.estimatedUsd + (event.estimated === true ? costUsd : 0)
+          }
+  }
   return sum
 }
 
