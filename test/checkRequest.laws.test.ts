@@ -1,32 +1,31 @@
 /** The laws of pipelines, for the stage that checks a call against the model catalogue. */
 import { describe, it } from "@effect/vitest"
 import { Pipeline } from "@interlock/core"
-import {
-  Catalogue,
-  Chat,
-  ChosenModel,
-  ParameterPolicy,
-  Parameters,
-  Prompt,
-  SafePrompt,
-  type SafeText
-} from "@interlock/model"
+import { Caller, Catalogue, Chat, ChosenModel, ParameterPolicy, Parameters, Prompt, RawPrompt } from "@interlock/model"
 import { CheckPolicy, checkRequest } from "@interlock/stages/checkRequest"
+import { redact } from "@interlock/stages/redact"
+import { Detector } from "@interlock/stages/redact/detector"
+import { Vault } from "@interlock/stages/redact/vault"
 import { Laws } from "@interlock/testing"
-import { Context, Effect } from "effect"
+import { Context, Effect, Layer } from "effect"
 
 describe("checkRequest", () => {
   it.effect("obeys the laws while it adapts parameters", () =>
     Laws.all({
       close: (model) =>
-        Pipeline.make("checked", { input: [SafePrompt, ChosenModel, Parameters], protocol: Chat.protocol })
+        Pipeline.make("checked", { input: [RawPrompt, Caller, ChosenModel, Parameters], protocol: Chat.protocol })
+          .use(redact)
           .use(checkRequest)
           .to(model),
       facts: (text) =>
-        SafePrompt.context(Prompt.make(text) as Prompt.Prompt<SafeText>).pipe(
+        RawPrompt.context(Prompt.make(text)).pipe(
+          Context.merge(Caller.context({ tenant: "test" })),
           Context.merge(ChosenModel.context({ provider: "offline", model: "offline-large" })),
           Context.merge(Parameters.context({ temperature: 1, maxOutputTokens: 9_999 }))
         )
-    }).pipe(Effect.provide(Catalogue.layer), Effect.provideService(CheckPolicy, ParameterPolicy.clamp))
+    }).pipe(
+      Effect.provide(Layer.mergeAll(Catalogue.layer, Detector.layer, Vault.layerMemory)),
+      Effect.provideService(CheckPolicy, ParameterPolicy.clamp)
+    )
   )
 })

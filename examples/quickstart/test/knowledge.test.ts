@@ -1,10 +1,13 @@
 /** The knowledge base and the prompts of the quickstart: what the offline model makes of them. */
 import { readdirSync, readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
-import { Reply } from "@interlock/core"
-import { Part, Prompt, type SafeText } from "@interlock/model"
-import { OfflineModel } from "@interlock/providers"
-import { Effect } from "effect"
+import { Pipeline } from "@interlock/core"
+import { Caller, Chat, ChosenModel, Parameters, Prompt, RawPrompt } from "@interlock/model"
+import { callModel, Models, OfflineModel } from "@interlock/providers"
+import { redact } from "@interlock/stages/redact"
+import { Detector } from "@interlock/stages/redact/detector"
+import { Vault } from "@interlock/stages/redact/vault"
+import { Context, Effect, Layer } from "effect"
 
 const here = (path: string): URL => new URL(`../${path}`, import.meta.url)
 
@@ -64,26 +67,23 @@ const expected: ReadonlyArray<readonly [prompt: string, says: string]> = [
   ["我的邮箱是 li.na@example.com，怎么申请退货？", "三十天内"]
 ]
 
-const model = OfflineModel.make(documents)
+/** The model sees what `redact` leaves of a prompt, as in the quickstart. */
+const desk = Pipeline.make("desk", { input: [RawPrompt, Caller, ChosenModel, Parameters], protocol: Chat.protocol })
+  .use(redact)
+  .to(callModel)
 
-const ask = (prompt: string, name = "offline-small") =>
-  Effect.scoped(
-    model
-      .call({
-        provider: "offline",
-        model: name,
-        prompt: Prompt.make(prompt) as Prompt.Prompt<SafeText>,
-        settings: {},
-        delivery: "whole"
-      })
-      .pipe(
-        Effect.flatMap(Reply.collect),
-        Effect.map((parts) => ({
-          text: parts.map((part) => (part.type === "text" ? part.text : "")).join(""),
-          answered: Part.interlock(parts.at(-1)!)["answered"] === true
-        }))
+const services = Layer.mergeAll(Models.layer([OfflineModel.make(documents)]), Detector.layer, Vault.layerMemory)
+
+const ask = (prompt: string, model = "offline-small") =>
+  desk
+    .run(
+      Context.make(RawPrompt, Prompt.make(prompt)).pipe(
+        Context.add(Caller, { tenant: "test" }),
+        Context.add(ChosenModel, { provider: "offline", model }),
+        Context.add(Parameters, {})
       )
-  )
+    )
+    .pipe(Effect.map((answer) => ({ text: answer.text, answered: answer.metadata["answered"] === true })))
 
 describe("the quickstart's knowledge base", () => {
   it("has a dozen documents or more, in English and in Chinese, and 200 prompts of which some repeat", () => {
@@ -104,7 +104,7 @@ describe("the quickstart's knowledge base", () => {
         }
         assert.isAtMost(wrong.length, 10, wrong.join("\n"))
       }
-    })
+    }).pipe(Effect.provide(services))
   )
 
   it.effect("gives the right answers", () =>
@@ -112,6 +112,6 @@ describe("the quickstart's knowledge base", () => {
       for (const [prompt, says] of expected) {
         assert.include((yield* ask(prompt)).text, says, prompt)
       }
-    })
+    }).pipe(Effect.provide(services))
   )
 })

@@ -1,10 +1,11 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Reply } from "@interlock/core"
-import { Catalogue, Chat, Cost, Part, Prompt, type SafeText, type Settings } from "@interlock/model"
+import { Catalogue, Chat, Cost, Part, Prompt, type Settings } from "@interlock/model"
 import { type Models, OfflineModel } from "@interlock/providers"
 import { Effect, FileSystem, Path } from "effect"
 import * as FastCheck from "fast-check"
+import { safe } from "./fixture.ts"
 
 const documents: ReadonlyArray<OfflineModel.Document> = [
   {
@@ -31,9 +32,6 @@ const documents: ReadonlyArray<OfflineModel.Document> = [
     text: "# 自行车店\n\n## 营业时间\n\n周一到周五早上九点开门，下午六点关门。周六下午一点关门。\n\n## 补胎\n\n补胎可以立等，价格是八十元。车轮校正需要两天。"
   }
 ]
-
-// The brand is made by the redact stage alone; these prompts are made up here and hold nothing to redact.
-const safe = (prompt: Prompt.Prompt): Prompt.Prompt<SafeText> => prompt as Prompt.Prompt<SafeText>
 
 const request = (
   prompt: string | ReadonlyArray<Prompt.Message>,
