@@ -12,6 +12,7 @@ import type { ConnectionOptions } from "node:tls"
 import { Context, Deferred, Duration, Effect, Layer, Schema, type Scope } from "effect"
 import * as Persistence from "effect/persistence/Redis"
 import { Cluster, type CommonRedisOptions, Redis } from "ioredis"
+import { scrubbed } from "./internal/failure.ts"
 
 type Common = Omit<CommonRedisOptions, "replyMapping">
 
@@ -108,7 +109,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       new RedisConnectionError({
         reason: "Unreachable",
         message: `Redis at ${where} does not answer: start it, or correct the address, the password or the TLS options`,
-        cause
+        cause: scrubbed(cause)
       })
   })
   yield* writable(client, where)
@@ -121,7 +122,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       yield* listen(own, "Redis (reserved)")
       yield* Effect.tryPromise({
         try: () => own.connect(),
-        catch: (cause) => new Persistence.RedisError({ cause })
+        catch: (cause) => new Persistence.RedisError({ cause: scrubbed(cause) })
       })
       return { send: sendWith(own), close: Effect.sync(() => own.disconnect()) }
     }),
@@ -146,7 +147,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
             await subscriber.connect()
             await subscriber.subscribe(channel)
           },
-          catch: (cause) => new Persistence.RedisError({ cause })
+          catch: (cause) => new Persistence.RedisError({ cause: scrubbed(cause) })
         })
         return Deferred.await(ended)
       })
@@ -161,7 +162,7 @@ const sendWith =
   <A = unknown>(command: string, ...args: ReadonlyArray<string>): Effect.Effect<A, Persistence.RedisError> =>
     Effect.tryPromise({
       try: () => client.call(command, ...args) as Promise<A>,
-      catch: (cause) => new Persistence.RedisError({ cause })
+      catch: (cause) => new Persistence.RedisError({ cause: scrubbed(cause) })
     })
 
 /** Without a listener, ioredis prints every lost connection; it is logged instead, once until it is back. */
@@ -172,7 +173,7 @@ const listen = (client: Redis | Cluster, what: string): Effect.Effect<void> =>
     client.on("error", (cause: unknown) => {
       if (said) return
       said = true
-      run(Effect.logWarning(`${what}: the connection is lost, trying again`, cause))
+      run(Effect.logWarning(`${what}: the connection is lost, trying again`, scrubbed(cause)))
     })
     client.on("ready", () => {
       said = false
@@ -187,7 +188,7 @@ const writable = Effect.fnUntraced(function* (client: Redis | Cluster, where: st
       new RedisConnectionError({
         reason: "Unreachable",
         message: `Redis at ${where} does not say what it is: allow this user the commands ROLE and INFO`,
-        cause
+        cause: scrubbed(cause)
       })
   })
   if (role !== "master") {

@@ -11,7 +11,7 @@ import { randomUUID } from "node:crypto"
 import * as Store from "@interlock/stages/limit/store"
 import { Duration, Effect, Layer, Schema } from "effect"
 import { RedisConnection } from "./connection.ts"
-import { reasonOf, sentence } from "./internal/failure.ts"
+import { reasonOf, scrubbed, sentence } from "./internal/failure.ts"
 import { limitScript, version } from "./internal/limitScript.ts"
 import * as Script from "./internal/script.ts"
 
@@ -139,7 +139,7 @@ export const layerAt = (
             const error = new Store.LimitStoreError({
               reason: reasonOf(cause),
               message: sentence("a decision about limits", cause),
-              cause
+              cause: scrubbed(cause)
             })
             for (const question of batch) question.fail(error)
           }

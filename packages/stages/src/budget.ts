@@ -456,7 +456,7 @@ export const budget = Stage.around<{ in: Part.Part }>()(
           part.type === "finish" ? Part.annotate(part, { budgets: purse.standings }) : part
         if (reply._tag === "Whole") {
           for (const part of reply.parts) meter.see(part)
-          return yield* Reply.onExit(Reply.map(reply, annotated), settle)
+          return yield* Reply.onExit<Part.Part, never, never>(Reply.whole(reply.parts.map(annotated)), settle)
         }
 
         const costSoFar = () =>
@@ -467,7 +467,7 @@ export const budget = Stage.around<{ in: Part.Part }>()(
         const parts = Stream.mapAccumEffect(
           reply.parts,
           () => undefined,
-          (state, part: Part.Part) => {
+          (state, part: Part.Part): Effect.Effect<readonly [undefined, ReadonlyArray<Part.Part>]> => {
             meter.see(part)
             remember(ending, part)
             if (part.type === "finish" || costSoFar() <= purse.coveredUsd()) {

@@ -115,10 +115,8 @@ describe("budget", () => {
         layer: Layer.Layer<Budget.Budget | Catalogue.Catalogue, E>,
         maxOutputTokens = 10
       ) =>
-        flow.run(facts(maxOutputTokens)).pipe(
-          Effect.flip,
-          Effect.map((error) => (error._tag === "BudgetError" ? error.reason._tag : error._tag)),
-          Effect.provide(layer)
+        Effect.flip(Effect.provide(flow.run(facts(maxOutputTokens)), layer)).pipe(
+          Effect.map((error) => (error instanceof Budget.BudgetError ? error.reason._tag : error._tag))
         )
       const whole = budgets({ budgets: [day(100)] })
       expect(yield* reason(whole, 98)).toBe("TooExpensive")

@@ -26,3 +26,11 @@ export const sentence = (operation: string, error: unknown): string => {
       return `Redis refused ${operation}: ${said.slice(0, 200)}`
   }
 }
+
+/** The failure without the command that caused it: its arguments may hold text, keys or a password. */
+export const scrubbed = (error: unknown): unknown => {
+  if (!(error instanceof Error)) return error
+  const clean = new Error(error.message)
+  clean.name = error.name
+  return clean
+}

@@ -1,0 +1,242 @@
+import { randomBytes } from "node:crypto"
+import { inspect } from "node:util"
+import { describe, expect, it, layer } from "@effect/vitest"
+import * as RedisCacheStore from "@interlock/redis/cacheStore"
+import * as Connection from "@interlock/redis/connection"
+import * as RedisFeedback from "@interlock/redis/feedback"
+import * as RedisLease from "@interlock/redis/lease"
+import * as RedisVaultStore from "@interlock/redis/vaultStore"
+import { Lease } from "@interlock/stages/cache/lease"
+import { CacheStore } from "@interlock/stages/cache/store"
+import { Feedback } from "@interlock/stages/Feedback"
+import { Vault, VaultStore } from "@interlock/stages/redact/vault"
+import { Duration, Effect, Fiber, Layer, Redacted } from "effect"
+import { TestClock } from "effect/testing"
+import * as Server from "./server.ts"
+
+const unique = () => `t${Math.random().toString(36).slice(2)}`
+const minute = Duration.minutes(1)
+const one = Layer.unwrap(Effect.map(Server.url, (url) => Connection.layer({ url }))).pipe(Layer.orDie)
+const three = Layer.unwrap(Effect.map(Server.cluster, (cluster) => Connection.layer({ cluster }))).pipe(Layer.orDie)
+
+for (const [where, connected] of [
+  ["one server", one],
+  ["a cluster of three", three]
+] as const) {
+  layer(connected)(`stores on ${where}`, (it) => {
+    const put = Effect.fnUntraced(function* (key: string, value: string, tags: ReadonlyArray<string> = []) {
+      const store = yield* CacheStore
+      yield* store.set(key, value, { timeToLive: minute, tags, stamp: yield* store.stamp(tags) })
+    })
+    const get = (key: string) => CacheStore.use((store) => store.get(key))
+    const cache = () => RedisCacheStore.layer({ name: unique() })
+
+    it.effect("CacheStore keeps text under a key, for its time to live", () =>
+      Effect.gen(function* () {
+        const { client } = yield* Connection.RedisConnection
+        const name = unique()
+        yield* Effect.gen(function* () {
+          yield* put("a", "one\ntwo")
+          expect(yield* get("a")).toBe("one\ntwo")
+          expect(yield* get("b")).toBeUndefined()
+          yield* CacheStore.use((store) => store.remove("a"))
+          expect(yield* get("a")).toBeUndefined()
+          yield* put("a", "")
+          expect(yield* get("a")).toBe("")
+        }).pipe(Effect.provide(RedisCacheStore.layer({ name })))
+        const left = yield* Effect.promise(() => client.pttl(`interlock:cache:${name}:entry:a`))
+        expect(left).toBeGreaterThan(50_000)
+        expect(left).toBeLessThanOrEqual(60_000)
+      })
+    )
+
+    it.effect("CacheStore invalidates by tag, and refuses work that began before", () =>
+      Effect.gen(function* () {
+        const store = yield* CacheStore
+        yield* put("a", "1", ["tenant:x y", "t"])
+        yield* put("b", "2", ["tenant:z", "t"])
+        const stamp = yield* store.stamp(["tenant:x y"])
+        yield* store.invalidate("tenant:x y")
+        expect([yield* get("a"), yield* get("b")]).toEqual([undefined, "2"])
+        yield* store.set("c", "late", { timeToLive: minute, tags: ["tenant:x y"], stamp })
+        expect(yield* get("c")).toBeUndefined()
+        yield* put("c", "new", ["tenant:x y"])
+        expect(yield* get("c")).toBe("new")
+        yield* store.invalidate("t")
+        expect([yield* get("b"), yield* get("c")]).toEqual([undefined, "new"])
+      }).pipe(Effect.provide(cache()))
+    )
+
+    it.effect("CacheStore takes entries that it cannot read, and those of forgotten tags, for absent", () =>
+      Effect.gen(function* () {
+        const { client } = yield* Connection.RedisConnection
+        const name = unique()
+        yield* Effect.gen(function* () {
+          for (const broken of ["", "no line", "{\n", "[1]\nx", "null\nx"]) {
+            yield* Effect.promise(() => client.set(`interlock:cache:${name}:entry:a`, broken))
+            expect(yield* get("a")).toBeUndefined()
+          }
+          expect(yield* Effect.promise(() => client.exists(`interlock:cache:${name}:entry:a`))).toBe(0)
+          yield* CacheStore.use((store) => store.invalidate("t"))
+          yield* put("a", "1", ["t"])
+          expect(yield* get("a")).toBe("1")
+          yield* Effect.promise(() => client.del(`interlock:cache:${name}:tags`))
+          expect(yield* get("a")).toBeUndefined()
+        }).pipe(Effect.provide(RedisCacheStore.layer({ name })))
+      })
+    )
+
+    it.effect("Lease has one holder, who alone extends and releases it", () =>
+      Effect.gen(function* () {
+        const lease = yield* Lease
+        const key = unique()
+        const timeToLive = Duration.seconds(30)
+        const tokens = yield* Effect.forEach(Array.from({ length: 50 }), () => lease.acquire(key, { timeToLive }), {
+          concurrency: "unbounded"
+        })
+        const [token, ...others] = tokens.filter((each) => each !== undefined)
+        expect(others).toEqual([])
+        expect(yield* lease.extend(key, token!, { timeToLive })).toBe(true)
+        expect(yield* lease.extend(key, "another", { timeToLive })).toBe(false)
+        yield* lease.release(key, "another")
+        expect(yield* lease.acquire(key, { timeToLive })).toBeUndefined()
+        yield* lease.release(key, token!)
+        expect(yield* lease.acquire(key, { timeToLive })).toBeDefined()
+        expect(yield* lease.extend(key, token!, { timeToLive })).toBe(false)
+      }).pipe(Effect.provide(RedisLease.layer))
+    )
+
+    it.effect("Lease wakes those who wait when it is free, or when the wait is over", () =>
+      Effect.gen(function* () {
+        const lease = yield* Lease
+        const key = unique()
+        const token = (yield* lease.acquire(key, { timeToLive: minute }))!
+        const atMost = Duration.millis(60)
+        yield* lease.awaitRelease(key, { atMost })
+        const waiting = yield* Effect.forkChild(lease.awaitRelease(key, { atMost: Duration.hours(1) }))
+        yield* lease.release(key, token)
+        yield* Fiber.join(waiting)
+      }).pipe(TestClock.withLive, Effect.provide(RedisLease.layer))
+    )
+
+    it.effect("VaultStore gives out numbers atomically, and keeps only what is sealed", () =>
+      Effect.gen(function* () {
+        const { client } = yield* Connection.RedisConnection
+        const sealed = Vault.layerSealed({ rootKey: Redacted.make(new Uint8Array(randomBytes(32))) })
+        const owner = { tenant: "acme", conversation: unique() }
+        yield* Effect.gen(function* () {
+          const vault = yield* Vault
+          const email = (name: string) => ({ type: "E-MAIL", value: `${name}@example.com` })
+          yield* Effect.forEach(
+            Array.from({ length: 20 }, (_, index) => index),
+            (index) => vault.assign(owner, [email(`shared`), email(`person${index}`)]),
+            { concurrency: "unbounded" }
+          )
+          const all = yield* vault.assign(owner, [{ type: "PHONE", value: "+44 20 7946 0018" }])
+          expect(all).toHaveLength(22)
+          expect(
+            all
+              .filter(({ type }) => type === "E-MAIL")
+              .map(({ number }) => number)
+              .sort((a, b) => a - b)
+          ).toEqual(Array.from({ length: 21 }, (_, index) => index + 1))
+          expect(all.find(({ type }) => type === "PHONE")).toMatchObject({ number: 1, value: "+44 20 7946 0018" })
+          yield* vault.forget(owner)
+          expect(yield* vault.assign(owner, [email("new")])).toEqual([{ ...email("new"), number: 1 }])
+        }).pipe(Effect.provide(sealed))
+        const store = yield* VaultStore
+        const conversation = unique()
+        yield* store.put(conversation, [{ type: "E MAIL", fingerprint: "f", sealed: new Uint8Array([0, 255]) }])
+        const again = yield* store.put(conversation, [])
+        expect(again.map((entry) => ({ ...entry, sealed: [...entry.sealed] }))).toEqual([
+          { type: "E MAIL", fingerprint: "f", sealed: [0, 255], number: 1 }
+        ])
+        expect(yield* Effect.promise(() => client.pttl(`interlock:vault:${conversation}`))).toBeGreaterThan(86_400_000)
+      }).pipe(Effect.provide(RedisVaultStore.layer()))
+    )
+
+    it.effect("Feedback grades a call once, and keeps means by model and class", () =>
+      Effect.gen(function* () {
+        const feedback = yield* Feedback
+        const model = { provider: "p", model: "m" }
+        const [first, second] = [unique(), unique()]
+        yield* feedback.remember(first, "easy", model)
+        yield* feedback.remember(second, "hard", model)
+        yield* feedback.report(first, 1)
+        yield* feedback.report(second, 0.5)
+        expect((yield* Effect.flip(feedback.report(first, 1))).reason).toBe("UnknownCall")
+        expect((yield* Effect.flip(feedback.report(second, 2))).reason).toBe("InvalidQuality")
+        expect(yield* feedback.grades(model)).toEqual({ count: 2, mean: 0.75 })
+        expect(yield* feedback.grades(model, "hard")).toEqual({ count: 1, mean: 0.5 })
+        expect(yield* feedback.grades({ provider: "p", model: "other" })).toEqual({ count: 0, mean: 0 })
+      }).pipe(Effect.provide(RedisFeedback.layer({ name: unique() })))
+    )
+  })
+}
+
+layer(one)("what a failure says", (it) => {
+  it.effect("holds nothing of what was to be stored", () =>
+    Effect.gen(function* () {
+      const { client } = yield* Connection.RedisConnection
+      const store = yield* CacheStore
+      const canary = "4111-1111-1111-1111"
+      // A list under the key of the tags: Redis refuses every question about it.
+      const stamp = yield* store.stamp([])
+      yield* Effect.promise(() => client.del("interlock:cache:canary:tags"))
+      yield* Effect.promise(() => client.rpush("interlock:cache:canary:tags", "x"))
+      const errors = [
+        yield* Effect.flip(store.invalidate(canary)),
+        yield* Effect.flip(store.set("a", canary, { timeToLive: Duration.millis(Number.MAX_VALUE), tags: [], stamp }))
+      ]
+      yield* Effect.promise(() => client.del("interlock:cache:canary:tags"))
+      for (const error of errors) {
+        expect(error.message).toContain("Redis refused")
+        expect(inspect(error, { depth: 10, showHidden: true })).not.toContain(canary)
+      }
+    }).pipe(Effect.provide(RedisCacheStore.layer({ name: "canary" })))
+  )
+})
+
+describe("stores on a server that fails", () => {
+  it.effect("fail fast when it is killed or paused, and come back with it", () =>
+    Effect.gen(function* () {
+      const server = yield* Server.start()
+      const stores = Layer.mergeAll(
+        RedisCacheStore.layer(),
+        RedisLease.layer,
+        RedisVaultStore.layer(),
+        RedisFeedback.layer()
+      ).pipe(Layer.provide(Connection.layer({ url: server.url, commandTimeout: "100 millis" })))
+      yield* Effect.gen(function* () {
+        const cache = yield* CacheStore
+        const lease = yield* Lease
+        const vault = yield* VaultStore
+        const feedback = yield* Feedback
+        const model = { provider: "p", model: "m" }
+        const failing = Effect.gen(function* () {
+          expect((yield* Effect.flip(cache.get("a")))._tag).toBe("@interlock/stages/CacheStoreError")
+          expect((yield* Effect.flip(lease.acquire("a", { timeToLive: minute })))._tag).toBe(
+            "@interlock/stages/LeaseError"
+          )
+          expect((yield* Effect.flip(vault.put("a", [])))._tag).toBe("VaultError")
+          yield* feedback.remember("a", "easy", model)
+          yield* feedback.report("a", 1)
+          expect(yield* feedback.grades(model)).toEqual({ count: 0, mean: 0 })
+        })
+        const back = Effect.gen(function* () {
+          while ((yield* Effect.option(cache.get("a")))._tag === "None") {
+            yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 20)))
+          }
+        })
+        yield* server.pause
+        yield* failing
+        yield* server.resume
+        yield* back
+        yield* server.kill
+        yield* failing
+        yield* server.start
+        yield* back
+      }).pipe(Effect.provide(stores))
+    }).pipe(Effect.scoped)
+  )
+})
