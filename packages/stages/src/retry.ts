@@ -103,7 +103,9 @@ export interface RetryOptions {
  *
  * @internal
  */
-export const tryOnce = <A, E>(one: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E, Scope.Scope> =>
+export const tryOnce = <A, E, R>(
+  one: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const own = yield* Scope.fork(yield* Effect.scope)

@@ -18,6 +18,7 @@ import {
   RawPrompt
 } from "@interlock/model"
 import { Context, Effect, Layer, Random, Schema } from "effect"
+import { Classification } from "./classify.ts"
 import { CallId, Feedback } from "./Feedback.ts"
 import * as Candidates from "./selectModel/candidates.ts"
 import * as Predictor from "./selectModel/predictor.ts"
@@ -465,6 +466,21 @@ const choose = (request: Candidates.Request): Effect.Effect<Choice, Candidates.S
   )
 
 /**
+ * Chooses the model for a call, by its classification, prompt, settings and caller. Put it above `redact`.
+ *
+ * @category stages
+ * @since 0.1.0
+ */
+export const selectModel = Stage.derive(
+  "selectModel",
+  {
+    needs: { classification: Classification, prompt: RawPrompt, settings: Parameters, caller: Caller },
+    adds: ChosenModel
+  },
+  choose
+)
+
+/**
  * Chooses the model for a call without a classification, by its prompt, settings and caller.
  *
  * @category stages
@@ -473,5 +489,5 @@ const choose = (request: Candidates.Request): Effect.Effect<Choice, Candidates.S
 export const selectModelUnclassified = Stage.derive(
   "selectModelUnclassified",
   { needs: { prompt: RawPrompt, settings: Parameters, caller: Caller }, adds: ChosenModel },
-  ({ caller, prompt, settings }) => choose({ caller, prompt, settings })
+  choose
 )

@@ -12,6 +12,7 @@ import {
   RawPrompt,
   type Settings
 } from "@interlock/model"
+import { Classification } from "@interlock/stages/classify"
 import * as Feedback from "@interlock/stages/Feedback"
 import * as SelectModel from "@interlock/stages/selectModel"
 import type * as Predictor from "@interlock/stages/selectModel/predictor"
@@ -251,6 +252,38 @@ describe("selectModel", () => {
       Effect.provide(SelectModel.layerShadow(SelectModel.layerFixed(large), SelectModel.layerFixed(small))),
       Effect.provide(catalogue)
     )
+  )
+
+  it.effect("the stage hands the classification to the selector", () =>
+    Effect.gen(function* () {
+      const pipeline = Pipeline.make("t", {
+        input: [RawPrompt, Parameters, Caller, Classification],
+        protocol: Chat.protocol
+      })
+        .use(SelectModel.selectModel)
+        .to(
+          Pipeline.handler("name", { needs: { chosen: ChosenModel } }, ({ chosen }) =>
+            Effect.succeed(Reply.whole(Part.text(chosen.model)))
+          )
+        )
+      const facts = (sensitivity: "public" | "restricted") =>
+        RawPrompt.context(Prompt.make("Hello")).pipe(
+          Context.merge(Parameters.context({})),
+          Context.merge(Caller.context({ tenant: "t" })),
+          Context.merge(
+            Classification.context({
+              label: "code",
+              probabilities: { code: 1 },
+              confidence: 1,
+              language: "en",
+              sensitivity,
+              source: "test"
+            })
+          )
+        )
+      expect((yield* pipeline.run(facts("public"))).text).toBe("small")
+      expect((yield* pipeline.run(facts("restricted"))).text).toBe("local")
+    }).pipe(Effect.provide(SelectModel.layerCheapest({ models })), Effect.provide(catalogue))
   )
 
   it.effect("the stage adds ChosenModel and records it", () =>

@@ -77,7 +77,7 @@ export interface Candidates {
   readonly models: ReadonlyArray<ModelReference>
   /** Whether policy lets a request go to a model: by tenant, region, contract. */
   readonly allow?: (entry: Catalogue.Entry, request: Request) => boolean
-  /** Whether a request must stay on hardware of one's own. By default, when its sensitivity is `restricted` or `secret`. */
+  /** Whether a request must stay on hardware of one's own. By default, when its sensitivity is `restricted`. */
   readonly localOnly?: (request: Request) => boolean
   /** The most that one call may be expected to cost, in US dollars. Models without a price are then left out. */
   readonly maximumCostUsd?: number | ((request: Request) => number | undefined)
@@ -117,8 +117,7 @@ const modalitiesOf = (prompt: Prompt.Prompt): ReadonlySet<Catalogue.Modality> =>
 const evaluate = <A>(value: A | ((request: Request) => A), request: Request): A =>
   typeof value === "function" ? (value as (request: Request) => A)(request) : value
 
-const restricted = (request: Request): boolean =>
-  request.classification?.sensitivity === "restricted" || request.classification?.sensitivity === "secret"
+const restricted = (request: Request): boolean => request.classification?.sensitivity === "restricted"
 
 /**
  * The entries of the candidates; a model that the catalogue does not have is an error when the layer is built, not at a call.

@@ -1,0 +1,142 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Pipeline, Reply, Stage } from "@interlock/core"
+import {
+  Chat,
+  ChosenModel,
+  Journal,
+  ModelError,
+  Part,
+  Prompt,
+  RawPrompt,
+  SafePrompt,
+  type SafeText
+} from "@interlock/model"
+import * as Cascade from "@interlock/stages/cascade"
+import { Effect, Layer, Stream } from "effect"
+import { LanguageModel } from "effect/ai"
+
+const cheap = { provider: "p", model: "cheap" }
+const strong = { provider: "p", model: "strong" }
+const models = [cheap, strong] as const
+
+/** Stands for `redact`. Only a test may make `SafeText` so. */
+const redact = Stage.derive("redact", { needs: { prompt: RawPrompt }, adds: SafePrompt }, ({ prompt }) =>
+  Effect.succeed(prompt as Prompt.Prompt<SafeText>)
+)
+const failure = (reason: ModelError.ModelError["reason"]) =>
+  new ModelError.ModelError({ provider: "p", model: "cheap", reason, message: "it failed" })
+
+/** The cheap model gives these answers in turn, the strong one always 42; both record what they cost. */
+const scripted = (answers: ReadonlyArray<string | ModelError.ModelError>) => {
+  const asked: Array<string> = []
+  let turn = 0
+  const handler = Pipeline.handler(
+    "model",
+    { needs: { chosen: ChosenModel, prompt: SafePrompt } },
+    Effect.fnUntraced(function* ({ chosen }) {
+      asked.push(chosen.model)
+      const said = chosen.model === "strong" ? "It is 42." : answers[Math.min(turn++, answers.length - 1)]!
+      const costUsd = chosen.model === "strong" ? 1 : 0.01
+      const times = { startedAt: 0, endedAt: 0 }
+      if (typeof said !== "string") {
+        yield* Journal.record({ _tag: "Attempt", ...chosen, ...times, outcome: "failed", costUsd: 0 })
+        return yield* said
+      }
+      yield* Journal.record({ _tag: "Attempt", ...chosen, ...times, outcome: "answered", costUsd })
+      return (yield* Reply.Delivery) === "live"
+        ? Reply.live(Stream.fromIterable(Part.text(said)))
+        : Reply.whole(Part.text(said))
+    })
+  )
+  return { handler, asked }
+}
+const facts = RawPrompt.context(Prompt.make("What is 6 times 7?"))
+const begin = Pipeline.make("t", { input: [RawPrompt], protocol: Chat.protocol }).use(redact)
+const says42 = Cascade.verifier("says42", (_, answer) => answer.text.includes("42"))
+
+describe("cascade", () => {
+  it.effect("keeps a good cheap answer, and goes up from a bad one; both costs are counted", () =>
+    Effect.gen(function* () {
+      const good = scripted(["42, I think"])
+      const kept = yield* begin
+        .to(Cascade.cascade("c", { handler: good.handler, models, judge: says42, accept: 0.5 }))
+        .run(facts)
+      expect(kept.text).toBe("42, I think")
+      expect(kept.metadata["cascade"]).toEqual([{ ...cheap, grade: 1 }])
+      expect(good.asked).toEqual(["cheap"])
+
+      const bad = scripted(["It is 41."])
+      const journal = Journal.make()
+      const raised = yield* begin
+        .to(Cascade.cascade("c", { handler: bad.handler, models, judge: says42, accept: 0.5 }))
+        .run(facts)
+        .pipe(Effect.provideService(Journal.Journal, journal))
+      expect(raised.text).toBe("It is 42.")
+      expect(raised.metadata["cascade"]).toEqual([{ ...cheap, grade: 0 }, strong])
+      expect(Journal.cost(journal)).toEqual({ usd: 1.01, complete: true })
+    })
+  )
+
+  it.effect("streams nothing of a rejected answer", () =>
+    Effect.gen(function* () {
+      const model = scripted(["It is 41."])
+      const pipeline = begin.to(Cascade.cascade("c", { handler: model.handler, models, judge: says42, accept: 0.5 }))
+      const parts = yield* Stream.runCollect(pipeline.stream(facts))
+      expect(parts.flatMap((part) => (part.type === "text" ? [part.text] : []))).toEqual(["It is 42."])
+    })
+  )
+
+  it.effect("passes over a model that cannot answer, but not over a bad request", () =>
+    Effect.gen(function* () {
+      const down = scripted([failure(new ModelError.Overloaded({}))])
+      const to = (handler: (typeof down)["handler"]) =>
+        begin.to(Cascade.cascade("c", { handler, models, judge: says42, accept: 0.5 }))
+      const answer = yield* to(down.handler).run(facts)
+      expect(answer.metadata["cascade"]).toEqual([{ ...cheap, error: "Overloaded" }, strong])
+      const bad = scripted([failure(new ModelError.BadRequest({}))])
+      expect((yield* Effect.flip(to(bad.handler).run(facts))).reason._tag).toBe("BadRequest")
+    })
+  )
+
+  it.effect("judges by agreement with itself", () =>
+    Effect.gen(function* () {
+      const judge = Cascade.selfAgreement({ samples: 2 })
+      const sure = scripted(["It is 42.", "The answer: 42", "42"])
+      const to = (handler: (typeof sure)["handler"]) =>
+        begin.to(Cascade.cascade("c", { handler, models, judge, accept: 0.6 }))
+      expect((yield* to(sure.handler).run(facts)).text).toBe("It is 42.")
+      expect(sure.asked).toHaveLength(3)
+      const unsure = scripted(["It is 40.", "41", "It is 40."])
+      expect((yield* to(unsure.handler).run(facts)).metadata["cascade"]).toMatchObject([{ grade: 0.5 }, strong])
+    })
+  )
+
+  it.effect("judges by a model, and goes up when its grade cannot be read", () =>
+    Effect.gen(function* () {
+      const graded = (text: string) =>
+        Layer.effect(
+          LanguageModel.LanguageModel,
+          LanguageModel.make({
+            generateText: () => Effect.succeed([{ type: "text", text } as const, Part.finish("stop")] as never),
+            streamText: () => Stream.empty
+          })
+        )
+      const model = scripted(["It is 42."])
+      const pipeline = begin.to(
+        Cascade.cascade("c", { handler: model.handler, models, judge: Cascade.judgeModel, accept: 0.6 })
+      )
+      const grades = (text: string) =>
+        Effect.map(Effect.provide(pipeline.run(facts), graded(text)), (answer) => answer.metadata["cascade"])
+      expect(yield* grades("Grade: 8")).toEqual([{ ...cheap, grade: 0.8 }])
+      expect(yield* grades("10")).toEqual([{ ...cheap, grade: 1 }])
+      expect(yield* grades("fine")).toEqual([{ ...cheap, grade: 0 }, strong])
+    })
+  )
+
+  it("knows when two answers say the same", () => {
+    expect(Cascade.sayTheSame("So it is 1,200 in all.", "Total: 1200")).toBe(true)
+    expect(Cascade.sayTheSame("It is 12.", "It is 13.")).toBe(false)
+    expect(Cascade.sayTheSame("Paris, the capital of France", "The capital of France: Paris")).toBe(true)
+    expect(Cascade.sayTheSame("Paris", "Lyon")).toBe(false)
+  })
+})
