@@ -60,32 +60,40 @@ const property = <A, R>(
   law: LawBroken["law"],
   subject: { readonly examples?: number; readonly seed?: number },
   arbitrary: fc.Arbitrary<A>,
-  check: (example: A) => Effect.Effect<string | undefined, never, R>
+  check: (example: A, reached: () => void) => Effect.Effect<string | undefined, never, R>
 ): Effect.Effect<void, LawBroken, R> =>
-  Effect.flatMap(Effect.context<R>(), (context) =>
-    Effect.flatMap(
+  Effect.contextWith((context: Context.Context<R>) => {
+    let reached = 0
+    return Effect.flatMap(
       Effect.promise(() =>
         fc.check(
           fc.asyncProperty(arbitrary, async (example) => {
-            const broken = await Effect.runPromiseWith(context)(check(example))
+            const broken = await Effect.runPromiseWith(context)(check(example, () => void reached++))
             if (broken !== undefined) throw new Error(broken)
           }),
           { numRuns: subject.examples ?? 50, ...(subject.seed === undefined ? {} : { seed: subject.seed }) }
         )
       ),
-      (details) =>
-        details.failed
-          ? Effect.fail(
-              new LawBroken({
-                law,
-                message: `The law "${law}" does not hold for ${fc.stringify(details.counterexample)} (seed ${details.seed}): ${
-                  details.errorInstance instanceof Error ? details.errorInstance.message : String(details.errorInstance)
-                }`
-              })
-            )
-          : Effect.void
+      (details) => {
+        if (details.failed) {
+          const seen =
+            details.errorInstance instanceof Error ? details.errorInstance.message : String(details.errorInstance)
+          return Effect.fail(broken(law, `for ${fc.stringify(details.counterexample)} (seed ${details.seed}): ${seen}`))
+        }
+        return reached === 0 ? Effect.fail(unreached(law)) : Effect.void
+      }
     )
-  )
+  })
+
+const broken = (law: LawBroken["law"], how: string) =>
+  new LawBroken({ law, message: `The law "${law}" does not hold: ${how}` })
+
+// A subject that refuses every call keeps any law; that is a mistake in the test, not a proof.
+const unreached = (law: LawBroken["law"]) =>
+  new LawBroken({
+    law,
+    message: `The law "${law}" was not tried: no call reached the model. Give facts and layers with which the stages let a call through.`
+  })
 
 const words = fc.array(
   fc.oneof(fc.string({ unit: "grapheme", maxLength: 6 }), fc.constantFrom("⟦", "⟧", "⟦PERSON_1⟧", "\n")),
@@ -103,7 +111,7 @@ const seen = (answer: Chat.Answer) => JSON.stringify([answer.text, answer.reason
  * @since 0.1.0
  */
 export const unary = <Input, E, R>(subject: Subject<Input, E, R>): Effect.Effect<void, LawBroken, R> =>
-  property("unary", subject, fc.tuple(fc.string(), words), ([question, deltas]) =>
+  property("unary", subject, fc.tuple(fc.string(), words), ([question, deltas], reached) =>
     Effect.gen(function* () {
       const whole = yield* ScriptedModel.make([{ deltas }])
       const live = yield* ScriptedModel.make([{ deltas }])
@@ -114,6 +122,7 @@ export const unary = <Input, E, R>(subject: Subject<Input, E, R>): Effect.Effect
       if (Exit.isFailure(ran) || Exit.isFailure(streamed)) {
         return ran._tag === streamed._tag ? undefined : `run ends in ${ran._tag}, stream in ${streamed._tag}`
       }
+      if (whole.calls() + live.calls() > 0) reached()
       const folded = streamed.value.reduce(Chat.protocol.append, Chat.protocol.empty())
       return seen(ran.value) === seen(folded) ? undefined : `run gives ${seen(ran.value)}, stream ${seen(folded)}`
     })
@@ -130,7 +139,7 @@ export const chunking = <Input, E, R>(subject: Subject<Input, E, R>): Effect.Eff
     "chunking",
     subject,
     fc.tuple(fc.string(), words, fc.array(fc.nat(8), { maxLength: 12 })),
-    ([question, deltas, cuts]) =>
+    ([question, deltas, cuts], reached) =>
       Effect.gen(function* () {
         const text = deltas.join("")
         const pieces: Array<string> = []
@@ -150,6 +159,7 @@ export const chunking = <Input, E, R>(subject: Subject<Input, E, R>): Effect.Eff
               Chat.protocol.append
             )
           )
+          if (Exit.isSuccess(exit) && model.calls() > 0) reached()
           answers.push(Exit.isSuccess(exit) ? seen(exit.value) : "failure")
         }
         return new Set(answers).size === 1 ? undefined : `the partitions give ${answers.join(" and ")}`
@@ -163,7 +173,7 @@ export const chunking = <Input, E, R>(subject: Subject<Input, E, R>): Effect.Eff
  * @since 0.1.0
  */
 export const partial = <Input, E, R>(subject: Subject<Input, E, R>): Effect.Effect<void, LawBroken, R> =>
-  property("partial", subject, fc.tuple(fc.string(), fc.integer({ min: 2, max: 5 })), ([question, after]) =>
+  property("partial", subject, fc.tuple(fc.string(), fc.integer({ min: 2, max: 5 })), ([question, after], reached) =>
     Effect.gen(function* () {
       const model = yield* ScriptedModel.make([
         { deltas: ["first ", "first ", "first ", "first "], cutAfter: after, cutBy: ScriptedModel.disconnected },
@@ -178,6 +188,7 @@ export const partial = <Input, E, R>(subject: Subject<Input, E, R>): Effect.Effe
           })
         )
       )
+      if (text.includes("first")) reached()
       return text.includes("first") && text.includes("second") ? `the caller saw ${JSON.stringify(text)}` : undefined
     })
   )
@@ -198,6 +209,7 @@ export const release = <Input, E, R>(subject: Subject<Input, E, R>): Effect.Effe
       ["the model fails", { fail: ScriptedModel.overloaded }, "drain"],
       ["the reply breaks", { deltas: ["a ", "b "], cutAfter: 2, cutBy: ScriptedModel.disconnected }, "drain"]
     ] as const
+    let calls = 0
     for (const [when, step, end] of ends) {
       const model = yield* ScriptedModel.make([step])
       const stream = subject.close(model.handler).stream(subject.facts("release"))
@@ -214,12 +226,11 @@ export const release = <Input, E, R>(subject: Subject<Input, E, R>): Effect.Effe
       // Work that outlives its caller on purpose (a shared call, a refresh) may still end of itself; it must not stay.
       for (let turn = 0; turn < 100 && model.open() > 0; turn++) yield* Effect.yieldNow
       if (model.open() > 0) {
-        return yield* new LawBroken({
-          law: "release",
-          message: `The law "release" does not hold: when ${when}, ${model.open()} of ${model.calls()} replies stay open`
-        })
+        return yield* broken("release", `when ${when}, ${model.open()} of ${model.calls()} replies stay open`)
       }
+      calls += model.calls()
     }
+    if (calls === 0) return yield* unreached("release")
   })
 
 /**
@@ -243,10 +254,11 @@ export const noLeak = <Input, Needs extends Fact.Fact, E, R, R2 = never>(options
   readonly examples?: number
   readonly seed?: number
 }): Effect.Effect<void, LawBroken, R | R2> =>
-  property("no leak", options, options.prompts, ({ canary, text }) =>
+  property("no leak", options, options.prompts, ({ canary, text }, reached) =>
     Effect.gen(function* () {
       const said: Array<readonly [where: string, what: string]> = []
       const model = Pipeline.handler("recordingModel", { needs: { below: options.needs } }, ({ below }) => {
+        reached()
         said.push(["the model", JSON.stringify(below)])
         return Effect.succeed(Reply.whole(Part.text("noted")))
       })
@@ -298,6 +310,7 @@ export const oneRecord = <Input, E, R, R2>(
       ["a caller who takes one part", { text: "a b", cutAfter: 2 }, "take"],
       ["an interrupt", { hang: true }, "interrupt"]
     ]
+    let calls = 0
     for (const [ending, step, way] of endings) {
       const before = yield* records
       const model = yield* ScriptedModel.make([step])
@@ -313,12 +326,11 @@ export const oneRecord = <Input, E, R, R2>(
       }
       const left = (yield* records) - before
       if (left !== 1) {
-        return yield* new LawBroken({
-          law: "one record",
-          message: `The law "one record" does not hold: ${ending} left ${left} records`
-        })
+        return yield* broken("one record", `${ending} left ${left} records`)
       }
+      calls += model.calls()
     }
+    if (calls === 0) return yield* unreached("one record")
   })
 
 /**

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { type Handler, Pipeline, Reply, Stage } from "@interlock/core"
 import { Chat, type ModelError, type Part, Prompt, RawPrompt } from "@interlock/model"
 import { FaultInjection, Laws, ScriptedModel } from "@interlock/testing"
-import { Effect, Exit, Scope, Stream } from "effect"
+import { Context, Effect, Exit, Scope, Stream } from "effect"
 import fc from "fast-check"
 
 const start = Pipeline.make("subject", { input: [RawPrompt], protocol: Chat.protocol })
@@ -83,6 +83,15 @@ describe("Laws", () => {
     })
   )
 
+  it.effect("a stage that refuses every call proves nothing, and is told so", () =>
+    Effect.gen(function* () {
+      const refusing = subject(Stage.around("refusing", { needs: {} }, () => Effect.fail("no")))
+      for (const tried of [Laws.unary, Laws.chunking, Laws.partial, Laws.release]) {
+        assert.include((yield* Effect.flip(tried(refusing))).message, "no call reached the model")
+      }
+    })
+  )
+
   it.effect("no leak finds a canary below, in a log and in an error", () =>
     Effect.gen(function* () {
       const prompts = fc
@@ -114,13 +123,9 @@ describe("Laws", () => {
         Effect.withSpan(hide, "spans", { attributes: { text: Prompt.text(prompt) } })
       )
       assert.include(yield* leak(spans), "is in a span")
-      const clean = Stage.around<{ in: Part.Part }>()("clean", { needs: {} }, () => hide)
-      yield* Laws.noLeak({
-        needs: RawPrompt,
-        prompts,
-        facts,
-        close: (model) => start.use(clean).to(model)
-      })
+      class Hidden extends Context.Service<Hidden, string>()("test/Hidden") {}
+      const clean = Stage.around("clean", { needs: {}, adds: Hidden }, (_, next) => next("hidden"))
+      yield* Laws.noLeak({ needs: Hidden, prompts, facts, close: (model) => start.use(clean).to(model) })
     })
   )
 

@@ -1,0 +1,103 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Pipeline } from "@interlock/core"
+import { GenAi, SafePrompt } from "@interlock/model"
+import { AuditLog } from "@interlock/stages/audit"
+import { Laws, ScriptedModel } from "@interlock/testing"
+import { Effect, Stream } from "effect"
+import fc from "fast-check"
+import { close, facts, services, stages } from "./pipeline.ts"
+
+const calls = Effect.flatMap(AuditLog, (log) =>
+  Stream.runFold(
+    log.entries(),
+    () => new Set<string>(),
+    (known, entry) => known.add(entry.head.call)
+  )
+).pipe(Effect.orDie)
+
+// The cache answers an equal question of an equal tenant: a law that asks twice must not be answered by the first.
+let question = 0
+const subject = {
+  close,
+  facts: (text: string) => facts(`${question++} ${text}`),
+  examples: 20
+}
+
+const digits = fc.integer({ min: 10 ** 9, max: 10 ** 10 - 1 }).map(String)
+const canary = fc.oneof(
+  digits.map((number) => ({
+    canary: `user${number}@contoso.org`,
+    text: `Write to user${number}@contoso.org, please.`
+  })),
+  digits.map((number) => ({
+    canary: `sk-proj-${number}${number}${number}abcdefABCDEF`,
+    text: `{"key":"sk-proj-${number}${number}${number}abcdefABCDEF"}`
+  })),
+  digits.map((number) => ({
+    canary: `+1 415 26${number.slice(0, 1)} ${number.slice(3, 7)}`,
+    text: `Call +1 415 26${number.slice(0, 1)} ${number.slice(3, 7)} 😀`
+  }))
+)
+
+describe("the reference pipeline", () => {
+  it.effect("unary", () => Laws.unary(subject).pipe(Effect.provide(services)))
+  it.effect("chunking", () => Laws.chunking(subject).pipe(Effect.provide(services)))
+  it.effect("partial", () => Laws.partial(subject).pipe(Effect.provide(services)))
+  it.effect("release", () => Laws.release(subject).pipe(Effect.provide(services)))
+  it.effect("one record", () =>
+    Laws.oneRecord(
+      subject,
+      Effect.map(calls, (known) => known.size)
+    ).pipe(Effect.provide(services))
+  )
+
+  it.effect("no leak", () =>
+    Laws.noLeak({
+      needs: SafePrompt,
+      close: (model) => stages.to(model),
+      facts: (text) => facts(text),
+      prompts: canary,
+      tracing: GenAi.tracing,
+      examples: 100
+    }).pipe(Effect.provide(services))
+  )
+
+  it.effect("answers an equal question from the cache, with what it saved", () =>
+    Effect.gen(function* () {
+      const model = yield* ScriptedModel.make([{ text: "From nine to six." }])
+      const pipeline = close(model.handler)
+      const first = yield* pipeline.run(facts("When are you open?", "one"))
+      const second = yield* pipeline.run(facts("When are you open?", "one"))
+      assert.strictEqual(model.calls(), 1)
+      assert.strictEqual(second.text, first.text)
+      assert.strictEqual(second.metadata["costUsd"], 0)
+    }).pipe(Effect.provide(services))
+  )
+
+  it.effect("shows its stages in order", () =>
+    Effect.gen(function* () {
+      const model = yield* ScriptedModel.make([{ text: "" }])
+      const picture = Pipeline.describe(close(model.handler))
+      assert.deepStrictEqual(
+        picture
+          .split("\n")
+          .slice(1)
+          .map((line) => line.trim().split(" ")[0]),
+        [
+          ...[
+            "audit",
+            "classify",
+            "selectModelUnclassified",
+            "redact",
+            "auditText",
+            "checkRequest",
+            "cache",
+            "limit",
+            "budget"
+          ],
+          "scriptedModel"
+        ]
+      )
+    })
+  )
+})
