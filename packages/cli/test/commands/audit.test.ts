@@ -1,0 +1,139 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { NodeServices } from "@effect/platform-node"
+import { describe, expect, it } from "@effect/vitest"
+import { command } from "@interlock/cli/commands/audit"
+import * as Entry from "@interlock/stages/audit/entry"
+import * as Keys from "@interlock/stages/audit/keys"
+import { AuditLog, layerFiles } from "@interlock/stages/audit/log"
+import { ConfigProvider, Effect, Exit, Layer, Redacted } from "effect"
+import { Command } from "effect/cli"
+import { TestConsole } from "effect/testing"
+
+const rootKey = new Uint8Array(32).fill(7)
+
+const directory = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "interlock-cli-audit-"))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+)
+
+/** A log with two calls, of ada and of bob. */
+const fill = (path: string) =>
+  Effect.gen(function* () {
+    const log = yield* AuditLog
+    for (const subject of ["ada", "bob"])
+      yield* log.append({
+        kind: "completion",
+        call: Entry.id(),
+        tenant: "acme",
+        subject,
+        facts: { version: 1, tenant: "acme", startedAt: 1000, endedAt: 1500, outcome: "answered", events: [] },
+        personal: { subject, prompt: [{ role: "user", text: `question of ${subject}` }] }
+      })
+  }).pipe(
+    Effect.provide(
+      layerFiles({ directory: `${path}/data` }).pipe(
+        Layer.provide(Keys.layerFiles({ directory: `${path}/keys` })),
+        Layer.provide(Keys.layerRootKey(Redacted.make(rootKey)))
+      )
+    )
+  )
+
+/** Runs the command; gives the exit and the lines it printed meanwhile. */
+const run = (...args: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const exit = yield* Effect.exit(Command.runWith(command, { version: "0" })(args))
+    const lines = (yield* TestConsole.logLines).map(String)
+    const errors = (yield* TestConsole.errorLines).map(String)
+    return { exit, lines, errors: errors.join("\n"), json: () => lines.map((line) => JSON.parse(line)) }
+  }).pipe(
+    Effect.provide([
+      NodeServices.layer,
+      TestConsole.layer,
+      ConfigProvider.layer(
+        ConfigProvider.fromUnknown({ INTERLOCK_AUDIT_ROOT_KEY: Buffer.from(rootKey).toString("base64") })
+      )
+    ])
+  )
+
+const log = Effect.gen(function* () {
+  const path = yield* directory
+  yield* fill(path)
+  const data = ["--directory", `${path}/data`] as const
+  return { path, data, both: [...data, "--keys", `${path}/keys`] as const }
+})
+
+describe("interlock audit", () => {
+  it.live("verifies a log without its keys, and fails where a record was changed", () =>
+    Effect.gen(function* () {
+      const { data, path } = yield* log
+      const verifier = readFileSync(`${path}/data/verifier`, "utf8").trim()
+      const valid = yield* run("verify", ...data, "--verifier", verifier, "--json")
+      expect(Exit.isSuccess(valid.exit)).toBe(true)
+      expect(valid.json()).toMatchObject([{ valid: true, size: 2, verified: 2, problems: [] }])
+
+      const checkpoint = `${path}/checkpoint`
+      writeFileSync(checkpoint, valid.json()[0].checkpoint)
+      const segment = `${path}/data/segments/00000000000000000000.segment`
+      const bytes = readFileSync(segment)
+      cpSync(`${path}/data`, `${path}/copy`, { recursive: true })
+      bytes[150]! ^= 1
+      writeFileSync(segment, bytes)
+      const changed = yield* run("verify", ...data)
+      expect(Exit.isFailure(changed.exit)).toBe(true)
+      expect(changed.lines.slice(0, 2)).toEqual([expect.stringContaining("NOT VALID"), "first bad record: 0"])
+      expect(changed.errors).toContain("--verifier")
+
+      writeFileSync(`${path}/copy/segments/00000000000000000000.segment`, "")
+      const short = yield* run("verify", "--directory", `${path}/copy`, "--checkpoint", checkpoint, "--json")
+      expect(short.json()).toMatchObject([{ valid: false, problems: [{ kind: "missing", index: 0, end: 2 }] }])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("shows and exports what is selected", () =>
+    Effect.gen(function* () {
+      const { both } = yield* log
+      const all = yield* run("show", ...both)
+      expect(all.lines.length).toBe(2)
+      expect(all.lines[0]).toContain("question of ada")
+      const one = yield* run("show", ...both, "--subject", "bob", "--json")
+      expect(one.json()).toMatchObject([{ subject: "bob", outcome: "answered" }])
+      expect((yield* run("show", ...both, "--outcome", "failed")).lines).toEqual([])
+      expect((yield* run("show", ...both, "--since", "2020-01-01")).lines).toEqual([])
+      const exported = yield* run("export", ...both, "--format", "ocsf", "--tenant", "acme")
+      expect(exported.json()).toMatchObject([{ class_uid: 6003 }, { class_uid: 6003 }])
+      expect(exported.lines.join()).not.toContain("question")
+      expect((yield* run("export", ...both, "--format", "cef", "--text")).lines[0]).toMatch(/^CEF:0\|/)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("erases, holds, releases and retains, and the log stays valid", () =>
+    Effect.gen(function* () {
+      const { both, data } = yield* log
+      const ada = ["--tenant", "acme", "--subject", "ada"] as const
+      expect((yield* run("hold", ...both, ...ada, "--reason", "case 7")).lines).toEqual([
+        "The records of ada of acme are held: case 7"
+      ])
+      const held = yield* run("erase", ...both, ...ada)
+      expect(Exit.isFailure(held.exit)).toBe(true)
+      expect(held.errors).toContain("case 7")
+      expect((yield* run("release", ...both, ...ada, "--json")).json()).toEqual([{ released: true }])
+      expect((yield* run("erase", ...both, ...ada, "--json")).json()).toEqual([{ erased: true }])
+      expect((yield* run("erase", ...both, ...ada, "--json")).json()).toEqual([{ erased: false }])
+      expect((yield* run("erase", ...both, "--tenant", "acme")).errors).toContain("--whole-tenant")
+      expect((yield* run("show", ...both)).lines.join("\n")).not.toContain("ada")
+      expect((yield* run("reapply", ...both, "--json")).json()).toEqual([{ destroyed: 0 }])
+      expect((yield* run("retain", ...both, "--days", "-1", "--json")).json()).toMatchObject([{ held: [] }])
+      expect((yield* run("verify", ...data, "--json")).json()).toMatchObject([{ valid: true }])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("says what to do when there is no log, or there are no keys", () =>
+    Effect.gen(function* () {
+      const { both, path } = yield* log
+      expect((yield* run("verify", "--directory", `${path}/none`)).errors).toContain("--directory")
+      expect((yield* run("show", both[0], both[1], "--keys", `${path}/none`)).errors).toContain("--keys")
+    }).pipe(Effect.scoped)
+  )
+})
