@@ -33,6 +33,11 @@ export interface Options {
   readonly baseUrl?: string
   /** Which of OpenAI's protocols to speak. Default: `responses`. */
   readonly api?: "responses" | "chat"
+  /**
+   * Whether OpenAI keeps the answers, and is then sent references to them in place of the earlier messages, whatever a stage
+   * has made of these since. Default: `false`; `providerOptions.openai.store` of a call counts first.
+   */
+  readonly store?: boolean
 }
 
 /**
@@ -47,5 +52,18 @@ export const provider = (options: Options = {}): Effect.Effect<ModelProvider, Mi
     const apiKey = yield* requiredKey(name, options.keyVariable ?? "OPENAI_API_KEY")
     const baseURL = options.baseUrl ?? (yield* optionalText("OPENAI_BASE_URL"))
     const create = createOpenAI({ apiKey, fetch: AiSdk.fetch, ...(baseURL === undefined ? {} : { baseURL }) })
-    return AiSdk.provider(name, (model) => (options.api === "chat" ? create.chat(model) : create.responses(model)))
+    const provider = AiSdk.provider(name, (model) =>
+      options.api === "chat" ? create.chat(model) : create.responses(model)
+    )
+    return {
+      name,
+      call: (request) => {
+        const { providerOptions } = request.settings
+        const openai = { store: options.store ?? false, ...providerOptions?.["openai"] }
+        return provider.call({
+          ...request,
+          settings: { ...request.settings, providerOptions: { ...providerOptions, openai } }
+        })
+      }
+    }
   })

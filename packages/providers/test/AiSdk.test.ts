@@ -100,6 +100,21 @@ describe("an answer", () => {
   )
 })
 
+describe("OpenAI", () => {
+  it.effect("is asked to keep nothing, unless a call wants it to", () =>
+    Effect.gen(function* () {
+      const server = yield* wire({ say: { deltas: ["a"] } })
+      yield* ask("openai-responses", server.url, "whole")
+      const kept = facts("openai-responses", { providerOptions: { openai: { store: true, user: "u" } } })
+      yield* ask("openai-responses", server.url, "whole", kept)
+      expect(server.seen.map(({ body }) => [body.store, body.user])).toEqual([
+        [false, undefined],
+        [true, "u"]
+      ])
+    })
+  )
+})
+
 describe("a tool call", () => {
   for (const { protocol, delivery } of cases) {
     it.effect(`${protocol}, ${delivery}`, () =>

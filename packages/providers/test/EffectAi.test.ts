@@ -1,21 +1,24 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Pipeline, Reply } from "@interlock/core"
+import { Pipeline, Reply, Stage } from "@interlock/core"
 import {
   Caller,
   Chat as ChatProtocol,
+  ChosenModel,
   Journal,
   ModelError,
   Parameters,
   Part,
   Prompt,
   RawPrompt,
+  SafePrompt,
   type Settings
 } from "@interlock/model"
 import { Duration, Effect, Fiber, Layer, Schema, Stream } from "effect"
 import { AiError, Chat, LanguageModel, type Response, Tool, Toolkit } from "effect/ai"
 import { TestClock } from "effect/testing"
-import { EffectAi, Models } from "../src/index.ts"
-import { canary, facts, flow } from "./fixture.ts"
+import { callModel, EffectAi, Models } from "../src/index.ts"
+import { canary, facts, flow, models, safe } from "./fixture.ts"
+import { protocols, wire } from "./wire.ts"
 
 const usage = { inputTokens: { total: 3 }, outputTokens: { total: 2 } }
 
@@ -209,6 +212,75 @@ describe("a pipeline as a LanguageModel", () => {
       })
     )
   }
+})
+
+describe("an Effect program over the wire", () => {
+  /** A pipeline of two stages: one claims that the prompt is redacted, one chooses the provider. */
+  const chatOver = (provider: string) =>
+    Pipeline.make("chat", { input: [RawPrompt, Parameters], protocol: ChatProtocol.protocol })
+      .use(
+        Stage.derive("claim", { needs: { prompt: RawPrompt }, adds: SafePrompt }, ({ prompt }) =>
+          Effect.succeed(safe(prompt))
+        )
+      )
+      .use(
+        Stage.derive("choose", { needs: {}, adds: ChosenModel }, () => Effect.succeed({ provider, model: "wire-1" }))
+      )
+      .to(callModel)
+
+  const tool = { id: "call_1", name: "weather", params: { town: "Bergen" } }
+
+  for (const delivery of ["whole", "live"] as const) {
+    for (const protocol of protocols) {
+      it.effect(`a Chat with a tool: ${protocol}, ${delivery}`, () =>
+        Effect.gen(function* () {
+          const thinking = { text: "I should look.", signature: "c2lnbmVk" }
+          const server = yield* wire(
+            { say: { deltas: ["Let me look."], tool, thinking } },
+            { say: { deltas: ["Take ", "a coat."] } }
+          )
+          const layer = EffectAi.layer(chatOver(protocol)).pipe(Layer.provide(models(server.url)))
+          yield* Effect.gen(function* () {
+            const chat = yield* Chat.fromPrompt([{ role: "system", content: "Be brief." }])
+            if (delivery === "whole") {
+              const first = yield* chat.generateText({ prompt: "Do I need a coat in Bergen?", toolkit })
+              expect(first.toolResults).toMatchObject([{ name: "weather", result: "rain in Bergen" }])
+              expect((yield* chat.generateText({ prompt: [], toolkit })).text).toBe("Take a coat.")
+            } else {
+              yield* Stream.runDrain(chat.streamText({ prompt: "Do I need a coat in Bergen?", toolkit }))
+              const parts = yield* Stream.runCollect(chat.streamText({ prompt: [], toolkit }))
+              expect(parts.flatMap((part) => (part.type === "text-delta" ? [part.delta] : [])).join("")).toBe(
+                "Take a coat."
+              )
+            }
+          }).pipe(Effect.provide(Layer.merge(layer, tools)))
+          const second = JSON.stringify(server.seen[1]!.body)
+          for (const said of [
+            "Be brief.",
+            "Do I need a coat in Bergen?",
+            "Let me look.",
+            "weather",
+            "rain in Bergen"
+          ]) {
+            expect(second).toContain(said)
+          }
+          if (protocol === "anthropic") {
+            expect(second).toContain('{"type":"thinking","thinking":"I should look.","signature":"c2lnbmVk"}')
+          }
+        })
+      )
+    }
+  }
+
+  it.effect("a failure of the provider is an AiError that says whether to retry", () =>
+    Effect.gen(function* () {
+      const server = yield* wire({ status: 429, headers: { "retry-after": "4" } })
+      const layer = EffectAi.layer(chatOver("openai-chat")).pipe(Layer.provide(models(server.url)))
+      const error = yield* Effect.flip(LanguageModel.generateText({ prompt: "Hello" })).pipe(Effect.provide(layer))
+      expect(error.reason._tag).toBe("RateLimitError")
+      expect(error.retryAfter).toEqual(Duration.seconds(4))
+    })
+  )
 })
 
 /** A LanguageModel layer as anyone may write it. */

@@ -19,6 +19,8 @@ export const protocols: ReadonlyArray<Protocol> = [
 export interface Answer {
   readonly deltas: ReadonlyArray<string>
   readonly tool?: { readonly id: string; readonly name: string; readonly params: object }
+  /** Anthropic only: what the model thinks first, with the signature that it wants back. */
+  readonly thinking?: { readonly text: string; readonly signature: string }
   readonly input?: unknown
   readonly output?: unknown
   readonly filtered?: boolean
@@ -107,6 +109,9 @@ const whole = (protocol: Protocol, answer: Answer): unknown => {
         role: "assistant",
         model: "wire-1",
         content: [
+          ...(answer.thinking === undefined
+            ? []
+            : [{ type: "thinking", thinking: answer.thinking.text, signature: answer.thinking.signature }]),
           ...(text === "" ? [] : [{ type: "text", text }]),
           ...(tool === undefined ? [] : [{ type: "tool_use", id: tool.id, name: tool.name, input: tool.params }])
         ],
@@ -225,7 +230,9 @@ const frames = (
     }
     case "anthropic": {
       const event = (type: string, data: object) => frame({ type, ...data }, type)
-      const index = answer.deltas.length === 0 ? 0 : 1
+      const { thinking } = answer
+      const first = thinking === undefined ? 0 : 1
+      const index = first + (answer.deltas.length === 0 ? 0 : 1)
       return [
         [
           event("message_start", {
@@ -241,13 +248,26 @@ const frames = (
             }
           }),
           event("ping", {}),
+          ...(thinking === undefined
+            ? []
+            : [
+                event("content_block_start", { index: 0, content_block: { type: "thinking", thinking: "" } }),
+                event("content_block_delta", { index: 0, delta: { type: "thinking_delta", thinking: thinking.text } }),
+                event("content_block_delta", {
+                  index: 0,
+                  delta: { type: "signature_delta", signature: thinking.signature }
+                }),
+                event("content_block_stop", { index: 0 })
+              ]),
           ...(answer.deltas.length === 0
             ? []
-            : [event("content_block_start", { index: 0, content_block: { type: "text", text: "" } })])
+            : [event("content_block_start", { index: first, content_block: { type: "text", text: "" } })])
         ],
-        answer.deltas.map((text) => event("content_block_delta", { index: 0, delta: { type: "text_delta", text } })),
+        answer.deltas.map((text) =>
+          event("content_block_delta", { index: first, delta: { type: "text_delta", text } })
+        ),
         [
-          ...(answer.deltas.length === 0 ? [] : [event("content_block_stop", { index: 0 })]),
+          ...(answer.deltas.length === 0 ? [] : [event("content_block_stop", { index: first })]),
           ...(tool === undefined
             ? []
             : [

@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import type { Part } from "@interlock/model"
-import { Stream } from "effect"
+import { type Schema, Stream } from "effect"
 
 type Metadata = NonNullable<Part.Part["metadata"]>
 
@@ -30,6 +30,20 @@ export const isContent = (part: Part.Part): boolean => {
   }
 }
 
+const isRecord = (value: unknown): value is { readonly [field: string]: Schema.Json } =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** What both say, provider by provider; the later one counts. */
+const merged = (first: Metadata | undefined, later: Metadata | undefined): Metadata | undefined => {
+  if (first === undefined || later === undefined) return first ?? later
+  const all: { [provider: string]: Schema.Json } = { ...first }
+  for (const [provider, said] of Object.entries(later)) {
+    const before = first[provider]
+    all[provider] = isRecord(before) && isRecord(said) ? { ...before, ...said } : said
+  }
+  return all
+}
+
 /** Joins each `start`, `delta`…, `end` to one standing part; the parts of tool parameters are left out, the call has them. */
 export const toStanding = (parts: ReadonlyArray<Part.Part>): ReadonlyArray<Part.Part> => {
   const standing: Array<Part.Part> = []
@@ -39,7 +53,7 @@ export const toStanding = (parts: ReadonlyArray<Part.Part>): ReadonlyArray<Part.
     const index = open.get(key)
     const before = index === undefined ? undefined : standing[index]
     const text = before?.type === type ? before.text : ""
-    const kept = metadata === undefined ? before?.metadata : { ...before?.metadata, ...metadata }
+    const kept = merged(before?.metadata, metadata)
     const part: Part.Part = { type, text: text + delta, ...(kept === undefined ? {} : { metadata: kept }) }
     if (index === undefined) open.set(key, standing.push(part) - 1)
     else standing[index] = part
@@ -73,7 +87,10 @@ export const toStanding = (parts: ReadonlyArray<Part.Part>): ReadonlyArray<Part.
         standing.push(part)
     }
   }
-  return standing.filter((part) => (part.type !== "text" && part.type !== "reasoning") || part.text !== "")
+  // Reasoning that a provider keeps to itself has no text but a signature, which it wants back in the next prompt.
+  return standing.filter(
+    (part) => (part.type !== "text" && part.type !== "reasoning") || part.text !== "" || part.metadata !== undefined
+  )
 }
 
 /** The parts of a live reply that say the same as one part; `index` tells standing texts apart. */
