@@ -134,6 +134,19 @@ describe("Catalogue", () => {
     assert.strictEqual(Catalogue.knownPrices("groq", "llama-3.1-8b-instant")._tag, "Priced")
   })
 
+  it("does not take the price of a forerunner for that of a model that is newer than the price list", () => {
+    for (const [provider, model, tag] of [
+      ["anthropic", "claude-sonnet-5-9", "Unpriced"],
+      ["anthropic", "claude-sonnet-5", "Priced"],
+      ["anthropic", "claude-sonnet-4-5-20250929", "Priced"],
+      ["anthropic", "claude-opus-4-20250514", "Priced"],
+      ["openai", "gpt-4o-2024-08-06", "Priced"],
+      ["openai", "gpt-4o-ultra", "Unpriced"]
+    ] as const) {
+      assert.strictEqual(Catalogue.knownPrices(provider, model)._tag, tag, model)
+    }
+  })
+
   it("follows prices that change by date and by time of day", () => {
     const prices: Catalogue.Priced = {
       _tag: "Priced",

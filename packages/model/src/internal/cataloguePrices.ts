@@ -2,7 +2,7 @@
  * Prices of `@pydantic/genai-prices` (MIT, offline) in the form of the catalogue.
  */
 
-import type { ModelPrice } from "@pydantic/genai-prices"
+import type { MatchLogic, ModelPrice } from "@pydantic/genai-prices"
 import { calcPrice } from "@pydantic/genai-prices"
 import type { Period, Prices, Rate, Rates } from "../Catalogue.ts"
 
@@ -20,6 +20,11 @@ const unpriced = (reason: string): Prices => ({ _tag: "Unpriced", reason })
 export const pricesOf = (provider: string, model: string): Prices => {
   const found = calcPrice({ input_tokens: 0, output_tokens: 0 }, model, { providerId: provider })
   if (found === null) return unpriced(`${source} has no price for ${provider}/${model}`)
+  if (!named(found.model.id, found.model.match, model)) {
+    return unpriced(
+      `${source} knows ${provider}/${model} only by the pattern of ${found.model.id}, which may cost otherwise`
+    )
+  }
   const schedule = Array.isArray(found.model.prices) ? found.model.prices : [{ prices: found.model.prices }]
   const periods: Array<Period> = []
   for (const { constraint, prices } of schedule) {
@@ -33,6 +38,25 @@ export const pricesOf = (provider: string, model: string): Prices => {
   const discount = batch[provider]
   return { _tag: "Priced", periods, source, asOf, ...(discount === undefined ? {} : { batch: discount }) }
 }
+
+/**
+ * Whether the list means this very model. Its patterns are wide (what begins with the name of a model is that model), so
+ * that a model newer than the list would pass for its forerunner.
+ */
+const named = (id: string, match: MatchLogic, model: string): boolean => {
+  const name = model.toLowerCase()
+  if (name === id.toLowerCase() || snapshotOf(id, name)) return true
+  if ("or" in match) return match.or.some((each) => named(id, each, model))
+  if ("and" in match) return match.and.every((each) => named(id, each, model))
+  if ("equals" in match) return match.equals.toLowerCase() === name
+  if ("starts_with" in match) return snapshotOf(match.starts_with, name)
+  return "regex" in match && new RegExp(match.regex).test(model)
+}
+
+/** Whether a name is another one with a date or `latest` behind it. */
+const snapshotOf = (start: string, name: string): boolean =>
+  name.startsWith(start.toLowerCase()) &&
+  /^(?:[-@]?(?:latest|\d{4,8}|\d{4}-\d{2}-\d{2}))?$/.test(name.slice(start.length))
 
 const ratesOf = (prices: ModelPrice): Rates | undefined => {
   const rate = (name: string): Rate | undefined => {
