@@ -37,7 +37,7 @@ const add = (
     beside,
     ...(check === undefined ? {} : { check }),
     ...(context === undefined ? {} : { context: new RegExp(context, "iu") }),
-    digits: /^(?:\\d|\(\?:[\d\\]|\[[\d-]+\]|\d)/.test(shape)
+    digits: /^(?:\\d|\[[\d-]+\])/.test(shape) && !shape.startsWith("\\d{4}[. ]")
   })
 }
 const upper = (test: Identifier["check"]): Identifier["check"] => test
@@ -247,7 +247,7 @@ add(
 )
 add(
   "UK_VEHICLE_REGISTRATION",
-  "(?:[A-HJ-PR-Y]{2}(?:0[1-9]|[12]\\d|5[0-9]|6\\d|7[0-9])[- ]?[A-HJ-PR-Y]{3}|[A-HJ-NP-TV-Y]\\d{1,3}[- ]?[A-HJ-PR-Y]{3}|[A-HJ-PR-Y]{3}[- ]?\\d{1,3}[- ]?[A-HJ-NP-TV-Y])",
+  "(?:[A-HJ-PR-Y]{2}(?:0[1-9]|[12]\\d|5[0-9]|6\\d|7[0-9])[- ]?[A-HJ-PR-Z]{3}|[A-HJ-NP-TV-Y]\\d{1,3}[- ]?[A-HJ-PR-Y]{3}|[A-HJ-PR-Y]{3}[- ]?\\d{1,3}[- ]?[A-HJ-NP-TV-Y])",
   0.1,
   (_, written) => written === written.toUpperCase(),
   "vehicle|registration|number plate|licen[cs]e plate|\\breg\\b|\\bcar\\b|dvla"

@@ -1,11 +1,17 @@
 /** The rule-based scanner: identifiers, addresses of networks, secrets, phones, dates, names and places in one text. */
 import { ibanEnd, identifiers, ipAt } from "./identifiers.ts"
+import { addresses } from "./addresses.ts"
+import { dates } from "./dates.ts"
+import { phones } from "./phones.ts"
+import { words } from "./words.ts"
 import { connections, type Found, markedKeyEnd, namedSecrets, privateKeys } from "./secrets.ts"
 
 export interface ScanOptions {
   readonly types?: ReadonlyArray<string>
   readonly minimumConfidence?: number
 }
+
+const wordTypes = ["PERSON", "LOCATION", "ORGANIZATION", "TITLE", "NRP", "AGE", "STREET_ADDRESS", "DATE_TIME"]
 
 const isDigit = (code: number): boolean => code >= 48 && code <= 57
 const isAlphanumeric = (code: number): boolean =>
@@ -22,6 +28,12 @@ export const scan = (text: string, options: ScanOptions = {}): ReadonlyArray<Fou
   const only = options.types === undefined ? undefined : new Set(options.types)
   const found: Array<Found> = []
   structured(text, found, minimum, only)
+  dates(text, found)
+  phones(text, found, minimum)
+  if (only === undefined || wordTypes.some((type) => only.has(type))) {
+    addresses(text, found, minimum)
+    words(text, found, minimum)
+  }
   const wanted = only === undefined ? found : found.filter((span) => only.has(span.type))
   return resolve(wanted.filter((span) => span.confidence >= minimum))
 }
@@ -31,6 +43,7 @@ const structured = (text: string, out: Array<Found>, minimum: number, only: Read
   privateKeys(text, out)
   connections(text, out)
   namedSecrets(text, out)
+  if (only?.has("URL") === true) urls(text, out)
   const rows = only === undefined ? identifiers : identifiers.filter((row) => only.has(row.type))
   const length = text.length
   let i = 0
@@ -52,7 +65,8 @@ const structured = (text: string, out: Array<Found>, minimum: number, only: Read
       end++
     }
     const size = end - i
-    if (digits > 0 || size <= 3) {
+    const joint = text.charCodeAt(end)
+    if (digits > 0 || size <= 4) {
       const near =
         digits > 0 ||
         isDigit(text.charCodeAt(end + 1)) ||
@@ -77,6 +91,8 @@ const structured = (text: string, out: Array<Found>, minimum: number, only: Read
   }
 }
 
+const isHex = (code: number): boolean =>
+  isDigit(code) || (code >= 65 && code <= 70) || (code >= 97 && code <= 102)
 const isKeySign = (code: number): boolean => code === 45 || code === 95 || code === 46 || code === 58 || code === 36
 
 const identify = (text: string, start: number, rows: typeof identifiers, out: Array<Found>, minimum: number): void => {
@@ -114,9 +130,9 @@ const insideLonger = (text: string, start: number, end: number): boolean => {
 
 const ip = (text: string, start: number, out: Array<Found>): void => {
   const before = text.charCodeAt(start - 1)
-  if (before === 58 || (before === 46 && isAlphanumeric(text.charCodeAt(start - 2)))) return
+  if (before === 46 && isAlphanumeric(text.charCodeAt(start - 2))) return
   const hit = ipAt(text, start)
-  if (hit === undefined) return
+  if (hit === undefined || (before === 58 && text.slice(start, hit.end).includes(":"))) return
   let confidence = hit.alone
   if (
     confidence < 0.5 &&
@@ -125,6 +141,12 @@ const ip = (text: string, start: number, out: Array<Found>): void => {
     confidence = 0.6
   }
   out.push({ start, end: hit.end, type: "IP_ADDRESS", confidence })
+}
+
+const urls = (text: string, out: Array<Found>): void => {
+  for (const match of text.matchAll(/https?:\/\/[\w-]+(?:\.[\w-]+)+[^\s<>"'`]*/gi)) {
+    out.push({ start: match.index, end: match.index + match[0].length, type: "URL", confidence: 0.3 })
+  }
 }
 
 const local = /[\p{Script=Latin}\p{Script=Cyrillic}\p{Script=Greek}\p{N}._%+'-]/u

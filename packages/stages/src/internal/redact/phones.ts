@@ -1,0 +1,58 @@
+/** Telephone numbers of all regions, by the numbering plans of libphonenumber and the ways in which people write them. */
+import { type CountryCode, parsePhoneNumberFromString } from "libphonenumber-js/max"
+import type { Found } from "./secrets.ts"
+
+const candidate =
+  /(?<![\w.@/$€£#=])(?:(?:\+|00)[\d][\d ()./–-]{5,22}\d|\(\+?\d{1,4}\)[ .-]?\d[\d ./()-]{4,16}\d|\d{1,5}(?:[ ./–-]{1,2}\(?\d{1,8}\)?){1,6}|\d{7,12})(?:(?: ?(?:x|ext\.?|#) ?)\d{1,6})?(?![\w@%])/g
+const cue =
+  /(?:phone|mobile|cell|tel\b|tel[.:]|fax|call|sms|whatsapp|contact|dial|reach|ring|text me|messages? to|number(?: is)?|one is|telefon|handy|ruf|téléphone|portable|teléfono|móvil|celular|telefono|cellulare|telefone|nummer|puhelin|電話|电话|手机|휴대|전화|телефон|тел\.)[^\d+]{0,24}$/iu
+const after = /^\s?-?\s?(?:\(?(?:office|home|fax|mobile|cell|work|tel|phone)\b)/i
+const notPhone = /(?:card|account|iban|order|invoice|id|no\.|nr\.|number of|pin|code|version|isbn|issn|ticket|ref(?:erence)?|sin|ssn|tin)\s*(?:is|:|#|number)?\s*$/i
+
+/** Where a national number may be at home, the likeliest first. */
+const regions: ReadonlyArray<CountryCode> = ["US", "GB", "DE", "FR", "IT", "ES", "IN", "BR", "CN", "AU", "NL", "BE", "CH", "AT", "SE", "NO", "DK", "FI", "PL", "CZ", "HU", "PT", "IE", "ZA", "IL", "TR", "SI", "HR", "RO", "GR", "RU", "UA", "JP", "KR", "SG", "NZ", "MX", "AR", "IS", "EE", "CY", "TN", "UY", "GL"]
+
+const validSomewhere = (written: string): boolean =>
+  regions.some((region) => parsePhoneNumberFromString(written, region)?.isValid() === true)
+
+export const phones = (text: string, out: Array<Found>, minimum: number): void => {
+  if (!/\d/.test(text)) return
+  const taken = out.filter((span) => span.confidence >= Math.max(minimum, 0.5))
+  for (const match of text.matchAll(candidate)) {
+    const written = match[0]
+    const digits = written.replace(/\D/g, "")
+    if (digits.length < 7 || digits.length > 17) continue
+    const start = match.index
+    let end = start + written.length
+    if (taken.some((span) => span.start < end && start < span.end && span.type !== "TR_PHONE_NUMBER")) continue
+    let international = written.startsWith("+") || written.startsWith("(+") || (written.startsWith("00") && digits.length > 9)
+    const before = text.slice(Math.max(0, start - 48), start)
+    const asked = cue.test(before) || after.test(text.slice(end, end + 12))
+    let confidence = 0
+    if (international) {
+      const number = parsePhoneNumberFromString(written.replace(/^00/, "+").replace("(0)", "").replace(/^\(\+/, "+"))
+      if (number?.isValid() === true) confidence = 0.95
+      else if (number?.isPossible() === true) confidence = asked ? 0.9 : 0.75
+      else if (asked || /[ ()-]/.test(written)) confidence = 0.55
+      else international = false
+    }
+    if (!international) {
+      const groups = written.split(/[^\d]+/).filter((group) => group !== "")
+      const years = groups.length >= 2 && groups.every((group) => group.length === 4) && groups.length !== 2
+      const dated = /^\d{1,4}[./-]\d{1,2}[./-]\d{1,4}$/.test(written)
+      if (dated || years || /^\d+\.\d+$/.test(written) || groups.some((group) => group.length > 12)) continue
+      if (notPhone.test(before) && !asked) continue
+      const grouped =
+        /^\(?\d{2,4}\)?[ .-]?\d{3,4}[ .-]\d{3,4}(?!\d)/.test(written) ||
+        /^0\d{1,4}(?:[ /-]\d{2,8}){1,5}$/.test(written) ||
+        /^\d{2,3}(?:[ ]\d{2,4}){2,4}$/.test(written)
+      if (asked) confidence = 0.8
+      else if (grouped && groups.length >= 2 && groups.length <= 6 && digits.length >= 8 && digits.length <= 12 && validSomewhere(written)) confidence = 0.6
+      else if (grouped && /^\(\d{2,4}\)/.test(written)) confidence = 0.55
+      else if (/^0\d{9,10}$/.test(digits) && groups.length === 1 && text.trim().length < 40 && validSomewhere(written)) confidence = 0.5
+      else confidence = 0.1
+    }
+    while (/[ ./–-]/.test(text[end - 1] as string)) end--
+    if (confidence >= minimum) out.push({ start, end, type: "PHONE_NUMBER", confidence })
+  }
+}

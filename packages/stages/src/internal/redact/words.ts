@@ -1,0 +1,332 @@
+/** Names of people, places and organisations by gazetteer, shape and context; forms of address, ages, nationalities and days. */
+import * as Gazetteer from "./gazetteer.ts"
+import type { Found } from "./secrets.ts"
+
+const First = 1
+const Last = 2
+const City = 4
+const Country = 8
+const Common = 16
+const Stop = 32
+const Demonym = 64
+const Day = 128
+const Title = 256
+const PlaceStart = 512
+const Organisation = 1024
+const Particle = 2048
+const Street = 4096
+const Speech = 8192
+const Region = 16384
+const Kin = 32768
+
+const list = (text: string): ReadonlyArray<string> => text.trim().split(/\s+/)
+
+/** Words that are no name wherever they stand, though some are in the gazetteers. */
+const stopWords = list(`
+a able about above across actually after afternoon again against age ago ah ahead all almost alone along already also although always am amazing
+amen among an and animal another answer any anybody anyone anything anyway apple april are aren around as ask asked at august aunt autumn away awesome
+back bad bank be beautiful because become been before began behind being believe best better between big bill birthday black blood blue body book both boy bring
+brother brown but buy by call called came can cannot card care case cause change check child children christmas city class clear close cold come
+comment common company complete congrats cool could country couple course cream create crazy cute cut dad dancing date dates day days dead deal dear death december decided definitely did didn
+different do does doesn dog doing don done door down dr dream drive during each early earth east easter easy eat else email end english enjoy enough episode even evening ever every everybody
+everyone everything example except excuse eye eyes face fact fall family fan far fast father favorite february feel feeling few film final finally find fine fire first five fix follow food for forget form
+four free friday friend friends from front full fun funny game gave get gets getting girl give given glad go god going gone gonna good got gotta great green grow guess guy guys had hair half hand happen happy hard
+has hasn hate have haven having he head hear heart hell hello help her here hers hey hi high him himself his hit hold holy home honestly hope hot hour house how however huge human hundred i idea if important in
+indeed information inside instead internet into is isn issue it its itself january job july june just justice keep kid kids kill kind king know lady lake land last late later laugh law learn least leave left legend less let lets level
+life light like line list listen little live lmao lol long look looking lord lose lost lot lots love lovely low lucky luck mad made mail main make makes man many march marry mate matter may maybe me mean men merry message met mind mine
+minute miss mister mom moment monday money monster month more morning most mother move movie mr mrs ms much mum music must my myself name names nan never new news next nice night nine no nobody none nor north not nothing november now number october of off
+office often oh ok okay old omg on once one online only open or order other our out over own page parent parents part party pass password past pay people per perfect perhaps person phone photo pick picture piece place play please point poor post power ppl present president
+pretty price prince probably problem public put queen question quick quite radio read ready real really reason red remember reply request respect rest return right rip road rock room run sad safe said same saturday save saw say saying says scene school sea season
+second secret see seem seems seen self sell send sent september serious seriously set seven she shit shop short should show shows side sign simple since sing sir sister six sky sleep slow small smart smile snow so social some somebody someone something
+sometimes son song soon sorry sound south space speak special spring star start started state stay step still stop store story strange street strong stuff stupid style sub subscribe such summer sun sunday super support sure sweet system take taken taking
+talk talking tax team tell ten test text than thank thanks that the their them themselves then there these they thing things think third this those though thought three through thumbs thursday time times tired to today together tomorrow tonight too took top total totally touch tour
+town true try trying tuesday turn turtle tv two type uncle under understand unit until up update upon us use used user using usually very video videos view vlog voice vote wait walk wall wanna want wanted war was wasn watch watching water way we wear weather website
+wednesday week weekend welcome well went were west what whatever when where which while white who whole whose why wife wild will win winter wish with within without woman women won wonder word words work world worry worst worth would wouldn wow write wrong wtf yay yeah year years yes
+yesterday yet you young your yours yourself youtube yo ya u ur im ive id dont cant doesnt didnt thats whats gonna gotta account address bot customer dear subject regards best sincerely note todo fixme null true false undefined string object array function return const import export default class interface type public private static
+void async await error warning info debug value values key keys key data result results option options input output layer effect stream schema context service module test tests example examples usage details gotchas since deprecated category see param returns throws default internal api http https url json xml html css sql
+credit debit expert agent singer dance band album track rock pop jazz metal heavy hip hop chorus verse lyrics guitar bass drums solo riff concert comedy drama action adventure animation mystery suspense kids directed rating runtime genre studio theatre theaters
+religion church bible devil jesus christ lord holy allah buddha muslim christian jewish catholic internet facebook google twitter instagram amazon netflix microsoft android iphone windows linux paypal visa mastercard american express
+customers statement transfer limit charge fee payment balance loan mortgage insurance deposit withdraw cash check money funds bill invoice receipt refund discount sale offer gift bonus reward points member membership subscription
+beauty bless camp cancer cardinal chance charity classic classy comfort cookie crown daily dash dime ease ever fancy felt fern flow fox future gender gem genesis gold golden granny halo harmony haven hero honest honey ideal iron jelly jewel journey kiss lane legacy liberty lily love loyal
+maker march mercy merit million moon native nature noble ocean omega oral page paper peace peach pixel power praise press proud queen rain reach real river royal ruby sage sand serenity silver sky snow star steel stone story strong sugar sweet tiger tiny trinity truth try unique unity victory vision wave wit wonder zero
+`)
+const titles = list(
+  "mr mrs ms miss mx dr prof professor sir madam lord lady herr frau señor señora senor senora sr sra don doña monsieur madame mme mlle signor signora sig dott dottoressa pan pani pán paní meneer mevrouw herra rouva г-н г-жа господин госпожа bay bayan rev reverend captain capt sgt sergeant lt lieutenant col colonel gen officer detective senator president king queen prince princess pope uncle aunt auntie grandma grandpa coach"
+)
+const strictTitles = new Set(list("mr mrs ms miss mx dr prof professor sir madam herr frau señor señora sr sra monsieur madame mme mlle signor signora dott"))
+const demonyms = list(`
+afghan african albanian algerian american angolan arab argentine argentinian armenian asian australian austrian azerbaijani bangladeshi belarusian belgian bolivian bosnian brazilian british bulgarian cambodian cameroonian canadian chechen chilean chinese
+colombian croatian cuban cypriot czech danish dutch ecuadorian egyptian english estonian ethiopian european filipino finnish french georgian german ghanaian greek greenlander greenlandic guatemalan haitian hungarian icelandic indian indonesian iranian iraqi irish
+israeli italian jamaican japanese jordanian kazakh kenyan korean kurdish kuwaiti latvian lebanese libyan lithuanian macedonian malaysian maltese mexican moldovan mongolian moroccan nepalese nepali nigerian norwegian pakistani palestinian panamanian peruvian polish portuguese
+romanian russian saudi scottish serbian singaporean slovak slovenian somali spanish sudanese swedish swiss syrian taiwanese thai tunisian turkish ugandan ukrainian uruguayan venezuelan vietnamese welsh yemeni zambian zimbabwean
+`)
+const days = list("monday tuesday wednesday thursday friday saturday sunday")
+const organisations = list(
+  "inc llc ltd limited corp corporation company co gmbh ag kg ohg plc llp lp sa sas sarl srl spa bv nv oy oyj ab aps asa holding holdings group bank university college institute hospital clinic foundation association associates partners technologies technology solutions systems services consulting industries international airlines airways motors pharmaceuticals insurance ministry council committee federation union club academy agency records studios entertainment networks labs software media press times post"
+)
+const particles = list("de da do dos das del della di du van von der den ter ten bin binti ibn al el la le y e zu af av")
+const streets = list(
+  "street st avenue ave road rd lane ln drive dr boulevard blvd court ct place square terrace way highway hwy parkway crescent close alley quay flats trail circle strasse straße str weg gasse platz allee rue chemin impasse via viale corso piazza vicolo largo strada calle avenida plaza paseo carretera camino c rua travessa estrada praça ulica ul aleja os náměstí nám ulice utca út útja tér straat laan plein gracht dreef kade singel gatan gata vägen väg gränd vej gade allé veien vei gate katu tie kuja polku"
+)
+const streetEndings =
+  /(?:straße|strasse|str\.?|weg|gasse|platz|allee|straat|laan|plein|gracht|dreef|kade|singel|gatan|gata|vägen|gränd|stigen|vej|gade|stræde|veien|gata|katu|tie|kuja|polku|utca|ovo|ova|ská|ského|vägen|väg|torg|stræti|braut|lei|pad|hof|baan|steeg|markt|damm|ring|ufer|stieg|vænget|parken|bakken|toften|marken|haven)$/u
+const regionsShort = new Set(list("uk usa u.s u.k uae eu nyc la abq europe africa asia america scandinavia balkans england scotland wales britain korea holland turkey russia czechia"))
+const speech = list("said says told asked asks replied wrote writes began flew went lives lived works worked spent listed wants thinks thought called calls married died born spoke speaks")
+const kin = list("kid son daughter wife husband brother sister mother father mom dad partner friend boss colleague child uncle aunt cousin boyfriend girlfriend fiancé fiancée neighbor neighbour player actor actress singer artist writer author director rapper president minister guardian")
+
+let flags: Map<string, number> | undefined
+let places: Set<string>
+const load = (): Map<string, number> => {
+  if (flags !== undefined) return flags
+  const map = new Map<string, number>()
+  places = new Set()
+  const put = (words: ReadonlyArray<string>, flag: number) => {
+    for (const word of words) map.set(word, (map.get(word) ?? 0) | flag)
+  }
+  const putPlaces = (text: string, flag: number) => {
+    for (const place of text.split("|")) {
+      const space = place.indexOf(" ")
+      if (space < 0) put([place], flag)
+      else {
+        places.add(place)
+        put([place.slice(0, space)], PlaceStart)
+      }
+    }
+  }
+  const single = (text: string) => text.split("|").flatMap((name) => (name.includes(" ") ? name.split(" ") : [name])).filter((name) => name.length > 2)
+  put(single(Gazetteer.firstNames), First)
+  put(single(Gazetteer.lastNames), Last)
+  putPlaces(Gazetteer.cities, City)
+  putPlaces(Gazetteer.regions, Region)
+  putPlaces(Gazetteer.countries, Country)
+  put([...regionsShort], Country)
+  put(Gazetteer.commonWords.split("|").filter((word) => !word.includes(" ")), Common)
+  put(stopWords, Stop)
+  put(demonyms, Demonym)
+  put(days, Day)
+  put(titles, Title)
+  put(organisations, Organisation)
+  put(particles, Particle)
+  put(streets, Street)
+  put(speech, Speech)
+  put(kin, Kin)
+  flags = map
+  return map
+}
+
+interface Token {
+  readonly start: number
+  readonly end: number
+  readonly word: string
+  readonly flag: number
+  /** T title case, U capitals, I an initial, l lower case. */
+  readonly shape: "T" | "U" | "I" | "l"
+}
+
+const wordPattern = /[\p{L}\p{M}]+(?:[’'`][\p{L}\p{M}]{2,}|-[\p{L}\p{M}]+)*/gu
+
+const tokens = (text: string): ReadonlyArray<Token> => {
+  const map = load()
+  const out: Array<Token> = []
+  for (const match of text.matchAll(wordPattern)) {
+    const written = match[0]
+    const first = written[0] as string
+    const lower = written.toLowerCase()
+    let shape: Token["shape"] = "l"
+    if (first !== first.toLowerCase() || first !== first.toLocaleLowerCase()) {
+      const rest = written.slice(1)
+      shape = rest === "" ? "I" : rest === rest.toUpperCase() && rest !== rest.toLowerCase() ? "U" : "T"
+    }
+    out.push({ start: match.index, end: match.index + written.length, word: lower, flag: map.get(lower) ?? 0, shape })
+  }
+  return out
+}
+
+const sentenceStart = (text: string, start: number): boolean => {
+  let i = start - 1
+  while (i >= 0 && /[\s"'“”‘’(\[*_>#-]/.test(text[i] as string)) i--
+  return i < 0 || /[.!?:;\n]/.test(text[i] as string) || text.slice(i + 1, start).includes("\n")
+}
+
+/** How much of the text is code: signs that prose hardly has, per character. */
+export const codeShare = (text: string): number => {
+  let signs = 0
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === 123 || code === 125 || code === 59 || code === 61 || code === 60 || code === 62 || code === 40 || code === 91 || code === 96) signs++
+  }
+  return text.length < 80 ? signs / 160 : signs / text.length
+}
+
+const personCue = /(?:\bnames?(?: in the account)?(?: is| was|:|s|d)?|\bname's|\bi am|\bi'm|\bi’m|\bim|\bcalled|\bnamed|\bcall (?:him|her|me)|\bby|\bto|\bwith|\band|\bfor|\bmeet|\bmet|\bsaid|\bsays|\btold|\bask|\blove(?: you)?|\bdear|\bhi|\bhello|\bhey|\bthanks?|\bthank you|\bof|\brip|\bfrom|\blike|\bthan|\bis|\bwas|\bthat|\bwhen|\bbecause|\bif|\bjust|\bex-\S+|add|remove|miss|congrats|change it to|User:|Name:|By:|,)\s*["“']?$/iu
+const strongPersonCue = /(?:\bmy name(?: is|'s)|\bname(?: is|:|'s)|\bi am|\bcalled|\bnamed|\bcall (?:him|her|me)|\bdear|\bby:|\bto add|\bpartner'?s name|\b(?:kid|son|daughter|wife|husband|brother|sister|friend|singer|player|actor|actress|director|rapper|author|boss|colleague)(?:,| named| called)?|Name:|User:|change it to|between him and|ex-\S+)\s*["“']?$/iu
+const placeCue = /(?:\bin|\bat|\bnear|\bfrom|\bto|\bvisit|\bvisiting|\baround|\bcity of|\btown of|\buniversity of|\bhome city|\bfly to|\bflew to|\bmoved to|\blive in|\blives in|\bborn in|\btravel(?:ing|led)? to)\s+["“']?$/iu
+const strongPlaceCue = /(?:\bin|\bnear|\bcity of|\btown of|\buniversity of|\bhome city|\bflew to|\bmoved to|\bborn in|\btravel(?:ing|led)? to|\bi'm in|\bvisit)\s+["“']?$/iu
+const organisationCue = /(?:\bat|\bworks? (?:at|for)|\bworking (?:at|for)|\bemployed by|\baddress of|\bis from|\bspent a year at|\bassistant at|\bcompany|\bwebsite of|\bcalled by|\bbecame)\s+["“']?$/iu
+
+/** Adds what the words of a text say. In code only what is sure counts. */
+export const words = (text: string, out: Array<Found>, minimum: number): void => {
+  const list = tokens(text)
+  const code = codeShare(text) > 0.022
+  const push = (start: number, end: number, type: string, confidence: number) => {
+    const kept = code ? confidence - 0.4 : confidence
+    if (kept >= minimum) out.push({ start, end, type, confidence: kept })
+  }
+  const upperText = list.filter((token) => token.shape === "U").length > list.length / 2
+  const between = (i: number): string => text.slice((list[i] as Token).end, (list[i + 1] as Token).start)
+
+  for (let i = 0; i < list.length; i++) {
+    const token = list[i] as Token
+    const capital = token.shape === "T" || token.shape === "U"
+    if (token.flag === 0 && token.shape === "l") continue
+
+    if (token.flag & Day && token.word.length > 5) {
+      push(token.start, token.end, "DATE_TIME", 0.7)
+      continue
+    }
+    if (token.flag & Demonym && capital) {
+      push(token.start, token.end, "NRP", token.word === "greenlander" ? 0.5 : 0.6)
+      continue
+    }
+    // Forms of address, and the names behind them.
+    if (strictTitles.has(token.word) && i + 1 < list.length && /^\.? $/.test(between(i)) && (capital || text[token.end] === ".")) {
+      const next = list[i + 1] as Token
+      const dotted = text[token.end] === "."
+      if (next.shape !== "l" || dotted) {
+        push(token.start, token.end + (dotted ? 1 : 0), "TITLE", 0.75)
+        let j = i + 1
+        while (j + 1 < list.length && j - i < 4 && /^\.? $/.test(between(j)) && continuesName(list[j + 1] as Token, (list[i + 1] as Token).shape)) j++
+        if (!(next.flag & Stop && !(next.flag & (First | Last)))) push(next.start, (list[j] as Token).end, "PERSON", 0.92)
+        i = j
+        continue
+      }
+    }
+    // Places of several words.
+    if (token.flag & PlaceStart && (capital || token.flag & PlaceStart)) {
+      let stop = -1
+      for (let j = i + 1; j < Math.min(list.length, i + 6) && /^[ -]$/.test(between(j - 1)); j++) {
+        if (places.has(text.slice(token.start, (list[j] as Token).end).toLowerCase())) stop = j
+      }
+      if (stop > 0 && (capital || (list[stop] as Token).word.length > 4)) {
+        push(token.start, (list[stop] as Token).end, "LOCATION", capital ? 0.75 : 0.55)
+        i = stop
+        continue
+      }
+    }
+
+    if (capital && (!upperText || token.flag & (First | Last | City | Country))) {
+      i = capitals(text, list, i, push, upperText)
+      continue
+    }
+    if (token.shape === "l") i = lowers(text, list, i, push)
+  }
+}
+
+const continuesName = (token: Token, shape: Token["shape"]): boolean =>
+  shape === "l"
+    ? token.shape === "l" && (token.flag & (First | Last)) > 0 && !(token.flag & Stop)
+    : token.shape === "T" || token.shape === "I" || token.shape === "U" || (token.flag & Particle) > 0
+
+type Push = (start: number, end: number, type: string, confidence: number) => void
+
+const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: Push, upperText: boolean): number => {
+  // The run of capitalised words from here: names hold initials and particles in between.
+  let to = from
+  while (to + 1 < list.length && to - from < 6) {
+    const gap = text.slice((list[to] as Token).end, (list[to + 1] as Token).start)
+    const next = list[to + 1] as Token
+    const current = list[to] as Token
+    const afterInitial = current.shape === "I" && gap === ". "
+    if (gap !== " " && !afterInitial) break
+    if (next.shape === "T" || next.shape === "I" || next.shape === "U") to++
+    else if (next.flag & Particle && to + 2 < list.length && /^ $/.test(text.slice(next.end, (list[to + 2] as Token).start)) && (list[to + 2] as Token).shape === "T") to += 2
+    else break
+  }
+  let begin = from
+  const start = sentenceStart(text, (list[begin] as Token).start)
+  const nameFlag = (token: Token) => (token.flag & (First | Last)) > 0
+  const isOrdinary = (token: Token) =>
+    (token.flag & Stop) > 0 || ((token.flag & (Common | Street | Speech)) > 0 && !nameFlag(token))
+  // Ordinary words at the edges are no part of a name.
+  while (begin < to && isOrdinary(list[begin] as Token) && (begin > from || start || (list[begin] as Token).flag & Stop)) begin++
+  let end = to
+  while (end > begin && (list[end] as Token).flag & Stop && !nameFlag(list[end] as Token)) end--
+  const run = list.slice(begin, end + 1)
+  const head = run[0] as Token
+  const tail = run[run.length - 1] as Token
+  if (run.length === 1 && head.shape === "I") return to
+  const before = text.slice(Math.max(0, head.start - 40), head.start)
+  const after = text.slice(tail.end, tail.end + 24)
+  const inSentence = begin > from || !start
+  const known = run.filter((token) => nameFlag(token) && !(token.flag & Stop)).length
+  const ordinary = run.filter(isOrdinary).length
+  const placeKnown = run.length === 1 && (head.flag & (City | Country | Region)) > 0
+  const glued = /[\w/@#.$&]/.test(text[head.start - 1] ?? " ") || /^(?:[\w/@(=]|\.\w)/.test(after)
+
+  if (run.some((token, i) => i > 0 && (token.flag & Organisation) > 0) && !(run.length === 2 && ordinary === 2)) {
+    push(head.start, tail.end, "ORGANIZATION", 0.65)
+    return to
+  }
+  if (glued && run.length === 1) return to
+  if (run.length === 1) {
+    const token = head
+    if (placeKnown) {
+      const person = nameFlag(token) && !placeCue.test(before) && !(token.flag & Country)
+      if (token.flag & Stop && !strongPlaceCue.test(before)) return to
+      if (person) push(token.start, token.end, strongPersonCue.test(before) || !start ? "PERSON" : "PERSON", 0.6)
+      else if (!(token.flag & Common) || inSentence) push(token.start, token.end, "LOCATION", token.flag & Country ? 0.8 : placeCue.test(before) ? 0.75 : 0.55)
+      return to
+    }
+    if (strongPersonCue.test(before) && !isOrdinary(token) && token.shape !== "U") push(token.start, token.end, "PERSON", 0.75)
+    else if (token.flag & Stop) return to
+    else if (nameFlag(token)) {
+      if (strongPlaceCue.test(before)) push(token.start, token.end, "LOCATION", 0.55)
+      else if (token.flag & Common) push(token.start, token.end, "PERSON", inSentence ? 0.5 : 0.4)
+      else push(token.start, token.end, "PERSON", token.flag & First ? 0.7 : 0.55)
+    } else if (token.flag & Common || token.shape === "U") {
+      if (token.shape === "U" && !upperText && token.word.length > 3 && strongPlaceCue.test(before) && !(token.flag & Common)) push(token.start, token.end, "LOCATION", 0.55)
+    } else if (strongPlaceCue.test(before)) push(token.start, token.end, "LOCATION", 0.6)
+    else if (organisationCue.test(before)) push(token.start, token.end, "ORGANIZATION", 0.55)
+    else if (/^(?:'s|’s| ' s| ´ s)\b/.test(after) || /^ (?:said|says|told|asked|began|flew|spent|listed|lives|works|wrote|wants)\b/.test(after)) push(token.start, token.end, "PERSON", 0.6)
+    else if (inSentence && personCue.test(before) && token.word.length > 2) push(token.start, token.end, "PERSON", 0.5)
+    return to
+  }
+  // Several words.
+  const initial = run.some((token, i) => i > 0 && i < run.length - 1 && token.shape === "I")
+  const capitalsOnly = run.every((token) => token.shape === "U")
+  const location = run.every((token) => (token.flag & (City | Country | Region)) > 0)
+  if (location && known < run.length) push(head.start, tail.end, "LOCATION", 0.65)
+  else if (initial && ordinary < run.length - 1) push(head.start, tail.end, "PERSON", 0.85)
+  else if (ordinary === run.length) return to
+  else if (head.flag & First && !(head.flag & Stop)) push(head.start, tail.end, "PERSON", ordinary > 0 && head.flag & Common ? 0.45 : capitalsOnly ? 0.6 : 0.85)
+  else if (strongPersonCue.test(before)) push(head.start, tail.end, "PERSON", 0.75)
+  else if (strongPlaceCue.test(before) && known < run.length) push(head.start, tail.end, "LOCATION", 0.6)
+  else if (known > 0 && ordinary === 0) push(head.start, tail.end, "PERSON", 0.7)
+  else if (organisationCue.test(before)) push(head.start, tail.end, "ORGANIZATION", 0.55)
+  else if (ordinary === 0 && !capitalsOnly) push(head.start, tail.end, "PERSON", 0.55)
+  else if (known > 0) {
+    for (const token of run) if (nameFlag(token) && !(token.flag & (Stop | Common))) push(token.start, token.end, "PERSON", 0.5)
+  }
+  return to
+}
+
+const lowers = (text: string, list: ReadonlyArray<Token>, from: number, push: Push): number => {
+  const token = list[from] as Token
+  const usable = (each: Token) => each.shape === "l" && (each.flag & (First | Last)) > 0 && !(each.flag & (Stop | Common | Particle | Speech | Kin | Street | Organisation)) && each.word.length > 2
+  if (token.flag & Country && token.word.length > 4 && !(token.flag & (Stop | Common))) {
+    push(token.start, token.end, "LOCATION", 0.6)
+    return from
+  }
+  if (!usable(token)) return from
+  if (/[\w/@#.$-]/.test(text[token.start - 1] ?? " ") || /[\w/@(=]/.test(text[token.end] ?? " ")) return from
+  const next = list[from + 1]
+  if (next !== undefined && text.slice(token.end, next.start) === " " && usable(next)) {
+    push(token.start, next.end, "PERSON", 0.65)
+    return from + 1
+  }
+  const before = text.slice(Math.max(0, token.start - 40), token.start)
+  if (strongPersonCue.test(before)) push(token.start, token.end, "PERSON", 0.65)
+  else if (strongPlaceCue.test(before) && token.flag & City) push(token.start, token.end, "LOCATION", 0.55)
+  else if (token.flag & First && token.word.length > 3) push(token.start, token.end, "PERSON", 0.5)
+  return from
+}
