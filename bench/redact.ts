@@ -134,17 +134,29 @@ export const run = async (argv: ReadonlyArray<string>): Promise<void> => {
       }
       if (clear > 0) visible++
       if (values.misses !== undefined && !typed && (values.misses === "all" || values.misses === type)) {
-        console.log(`- ${type} ${JSON.stringify(row.text.slice(span.start, span.end))} in ${row.id} ${JSON.stringify(row.text.slice(Math.max(0, span.start - 40), span.end + 30))}`)
+        console.log(
+          `- ${type} ${JSON.stringify(row.text.slice(span.start, span.end))} in ${row.id} ${JSON.stringify(row.text.slice(Math.max(0, span.start - 40), span.end + 30))}`
+        )
       }
     }
     for (const each of predicted) {
       const right = row.spans.find((span) => overlap(each, span) > 0)
       if (right === undefined) binary.falsePositives++
-      const type = [...aliases].find((alias) => alias !== null && canonical(alias) === canonical(each.type)) ?? each.type
-      if (!row.spans.some((span) => overlap(each, span) > 0 && (span.type === null || canonical(span.type) === canonical(each.type)))) {
+      const type =
+        [...aliases].find((alias) => alias !== null && canonical(alias) === canonical(each.type)) ?? each.type
+      if (
+        !row.spans.some(
+          (span) => overlap(each, span) > 0 && (span.type === null || canonical(span.type) === canonical(each.type))
+        )
+      ) {
         scoreOf(type).falsePositives++
-        if (values.misses !== undefined && (values.misses === "all" || canonical(values.misses) === canonical(each.type))) {
-          console.log(`+ ${each.type} ${each.confidence} ${JSON.stringify(row.text.slice(each.start, each.end))} in ${row.id} ${JSON.stringify(row.text.slice(Math.max(0, each.start - 40), each.end + 30))}`)
+        if (
+          values.misses !== undefined &&
+          (values.misses === "all" || canonical(values.misses) === canonical(each.type))
+        ) {
+          console.log(
+            `+ ${each.type} ${each.confidence} ${JSON.stringify(row.text.slice(each.start, each.end))} in ${row.id} ${JSON.stringify(row.text.slice(Math.max(0, each.start - 40), each.end + 30))}`
+          )
         }
       }
     }
@@ -157,7 +169,10 @@ export const run = async (argv: ReadonlyArray<string>): Promise<void> => {
     const piece = code.slice(at, at + 8192)
     for (const span of Effect.runSync(rules.detect(piece))) {
       alarms.push(span)
-      if (values.misses === "code") console.log(`+ ${span.type} ${span.confidence} ${JSON.stringify(piece.slice(Math.max(0, span.start - 30), span.end + 20))} ${JSON.stringify(piece.slice(span.start, span.end))}`)
+      if (values.misses === "code")
+        console.log(
+          `+ ${span.type} ${span.confidence} ${JSON.stringify(piece.slice(Math.max(0, span.start - 30), span.end + 20))} ${JSON.stringify(piece.slice(span.start, span.end))}`
+        )
     }
   }
   const falseAlarmsPerMbCode = round(alarms.length / (code.length / 1_000_000))

@@ -8,8 +8,10 @@ const leading =
   "(?:Rue|Chemin|Impasse|Allée|Place|Quai|Cours|Via|Viale|Corso|Piazza|Vicolo|Largo|Strada|Calle|C/|Avda\\.?|Avenida|Av\\.|Plaza|Paseo|Carretera|Camino|Canónigo|Rua|R\\.|Travessa|Estrada|Praça|ul\\.|ulica|al\\.|aleja|os\\.|Rte|Route|Boulevard|Bd|улица|ул\\.|проспект|пр\\.)"
 const endings =
   "(?:straße|strasse|str\\.|weg|gasse|platz|allee|damm|ring|ufer|straat|laan|plein|gracht|dreef|kade|singel|steeg|gatan|vägen|gränd|stigen|vej|gade|stræde|vænget|bakken|toften|veien|vegen|gata|katu|tie|kuja|polku|utca|útja|u\\.|tér|ova|ská|ovo|stræti)"
-const flat = "(?:(?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor|Fl|Room|Rm|Box|Building|Bldg)\\.?\\s?#?\\d+[A-Z]?|#\\s?\\d+)"
-const military = /\b(?:PSC|CMR|Unit|USCGC|USNS|USNV|USS)\s+[\w ]{1,30}?,?\s*(?:Box\s+\d+)?\s*,?\s*[\r\n ]+(?:APO|FPO|DPO)\s+(?:AA|AE|AP)\s+\d{4,5}/giu
+const flat =
+  "(?:(?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor|Fl|Room|Rm|Box|Building|Bldg)\\.?\\s?#?\\d+[A-Z]?|#\\s?\\d+)"
+const military =
+  /\b(?:PSC|CMR|Unit|USCGC|USNS|USNV|USS)\s+[\w ]{1,30}?,?\s*(?:Box\s+\d+)?\s*,?\s*[\r\n ]+(?:APO|FPO|DPO)\s+(?:AA|AE|AP)\s+\d{4,5}/giu
 const box = /\bP\.?\s?O\.?\s?Box\s+\d+|\bPostfach\s+\d+|\bBoîte postale\s+\d+/giu
 
 const core = new RegExp(
@@ -17,7 +19,7 @@ const core = new RegExp(
     // 6750 Koskikatu 25, 5112 39 Rue Ibn El-Jazzar, 742 Evergreen Terrace
     `(?<![\\w.,:/$€£-])\\d{1,5}[A-Za-z]?,? (?:\\d{1,5}[a-z]? )?(?:${name} ){0,4}(?:${streetWords})\\b\\.?(?: ?\\d{1,5}(?![\\d-])[a-z]?)?`,
     `(?<![\\w.,:/$€£-])(?:\\d{1,5}[A-Za-z]?,? ){0,2}${leading} (?:(?:de|del|della|di|du|da|do|des|la|le|les|el|van|der) )*(?:${name})(?: (?:(?:de|del|della|di|du|da|do|des|la|le|les|el) )*${name}){0,4}(?:,? ?\\d{1,5}(?![\\d-])[a-z]?)?`,
-    `(?<![\\w.,:/$€£-])(?:\\d{1,5} )?(?:${name} ){0,2}[\\p{L}\\p{M}’'-]*${endings},? \\d{1,5}[a-zA-Z]?(?![\\w-])\\.?`,
+    `(?<![\\w.,:/$€£-])(?:\\d{1,5} )?(?:${name} ){0,2}[\\p{L}\\p{M}’'-]{2,}${endings},? \\d{1,5}[a-zA-Z]?(?![\\w-])\\.?`,
     `(?<![\\w.,:/$€£-])\\d{3,5} (?:${name} ){1,4}\\d{1,4}[a-zA-Z]?(?![\\w-])`
   ].join("|"),
   "gu"
@@ -37,18 +39,89 @@ export const addresses = (text: string, out: Array<Found>, minimum: number): voi
   if (/[号弄室]/.test(text)) {
     for (const match of text.matchAll(chinese)) {
       const lead = chineseLead.exec(match[0])?.[0].length ?? 0
-      out.push({ start: match.index + lead, end: match.index + match[0].length, type: "STREET_ADDRESS", confidence: 0.85 })
+      out.push({
+        start: match.index + lead,
+        end: match.index + match[0].length,
+        type: "STREET_ADDRESS",
+        confidence: 0.85
+      })
     }
   }
   for (const pattern of [military, box]) {
-    for (const match of text.matchAll(pattern)) out.push({ start: match.index, end: match.index + match[0].length, type: "STREET_ADDRESS", confidence: 0.85 })
+    for (const match of text.matchAll(pattern))
+      out.push({ start: match.index, end: match.index + match[0].length, type: "STREET_ADDRESS", confidence: 0.85 })
   }
+  for (const match of text.matchAll(corner)) {
+    out.push({ start: match.index, end: match.index + match[0].length, type: "STREET_ADDRESS", confidence: 0.8 })
+  }
+  let done = 0
   for (const match of text.matchAll(core)) {
-    const start = match.index
+    let start = match.index
+    if (start < done) continue
     let end = start + match[0].length
+    const ahead = flatAhead.exec(text.slice(Math.max(0, start - 24), start))
+    const inBlock = ahead !== null || /(?:^|[\r\n])[\s>?*|-]*$/.test(text.slice(Math.max(0, start - 12), start))
+    if (inBlock) {
+      if (ahead !== null)
+        out.push({
+          start: start - ahead[0].length,
+          end: start - 1 - (ahead[0].length - ahead[0].trimEnd().length - 1),
+          type: "STREET_ADDRESS",
+          confidence: 0.75
+        })
+      const number = /^\d{1,6}[A-Za-z]?,? (?=\S*\p{L}|\d+\S* \p{L})/u.exec(match[0])
+      if (number !== null) {
+        out.push({ start, end: start + number[0].trimEnd().length, type: "STREET_ADDRESS", confidence: 0.75 })
+        start += number[0].length
+      }
+      out.push({ start, end, type: "STREET_ADDRESS", confidence: 0.9 })
+      done = block(text, end, out)
+      continue
+    }
     const rest = tail.exec(text.slice(end, end + 160))
-    if (rest !== null && /\d/.test(rest[0])) end += rest[0].replace(/[\s,]+$/, "").length
-    const sure = /\d/.test(match[0])
-    out.push({ start, end, type: "STREET_ADDRESS", confidence: sure ? 0.7 : 0.4 })
+    if (rest !== null && (/\d/.test(rest[0]) || /,/.test(rest[0]))) end += rest[0].replace(/[\s,]+$/, "").length
+    out.push({ start, end, type: "STREET_ADDRESS", confidence: /\d/.test(match[0]) ? 0.9 : 0.4 })
+    done = end
   }
+}
+
+const flatAhead = new RegExp(`${flat} $`, "iu")
+const corner = new RegExp(
+  `(?:the )?corner of (?:${leading} )?(?:${name} ){0,4}?${name}(?: \\d{1,5})? (?:and|&) (?:${leading} )?(?:${name} ){0,3}${name}(?: \\d{1,5})?`,
+  "gu"
+)
+const line =
+  /[ ,]*(?:\r?\n[\s>?*|-]*|[ ,]+(?=(?:Apt|Suite|Unit)\.? \d))(?:((?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor|Room|Box|P\.?O\.? Box)\.? ?#?\d+[A-Z]?)|([\p{Lu}][\p{L}\p{M}.’'()-]*(?:[ -](?:[\p{Lu}][\p{L}\p{M}.’'()-]*|de|del|la|nad|na|am|an|der|u|ob|y|v|i|ten|le|les|sur|of|the|\d)){0,4}|nan)(?:,)?(?: ([A-Z]{2}|nan))?(?: (\d{3} \d{2}|\d{4,6}(?:-\d{4})?))?|(\d{4,6}|\d{3} \d{2}|[A-Z]{1,2}-?\d{3,6}))(?=[ \t]*(?:[\r\n,]|$))/uy
+
+/** The lines of an address below its street: each is a field of its own. Returns where they end. */
+const block = (text: string, from: number, out: Array<Found>): number => {
+  let end = from
+  for (let lines = 0; lines < 5; lines++) {
+    line.lastIndex = end
+    const match = line.exec(text)
+    if (match === null) break
+    const [all, room, place, region, code, alone] = match
+    const begin = end + all.length
+    const push = (piece: string | undefined, type: string) => {
+      if (piece === undefined) return
+      const start = text.lastIndexOf(piece, begin - piece.length)
+      if (start >= end) out.push({ start, end: start + piece.length, type, confidence: 0.85 })
+    }
+    if (room === undefined && code === undefined && alone === undefined && lines > 3) break
+    push(room, "STREET_ADDRESS")
+    push(
+      place === undefined
+        ? undefined
+        : text.slice(
+            text.lastIndexOf(place, begin - place.length),
+            text.lastIndexOf(place, begin - place.length) + place.length
+          ),
+      "LOCATION"
+    )
+    push(region, "LOCATION")
+    push(code ?? alone, "STREET_ADDRESS")
+    end = begin
+    if (code !== undefined || alone !== undefined) break
+  }
+  return end
 }

@@ -11,9 +11,12 @@ const written = new RegExp(
   "gi"
 )
 const year = /(?<![\w./-])(?:19|20)\d{2}(?![\w/-]|[.,]\d)/g
-const chinese = /(?:\d{4}|[〇零一二三四五六七八九]{4})年(?:\d{1,2}|[一二三四五六七八九十]{1,3})月(?:(?:\d{1,2}|[一二三四五六七八九十]{1,3})[日号])?/g
-const birth = /\b(?:born|birth|birthday|d\.?o\.?b|geboren|geburtsdatum|né|née|naissance|nacimiento|nascimento|nato|nata|nascita|urodz)|出生|生日|생년월일|生年月日|дата рождения/iu
-const yearCue = /(?:\b(?:in|since|year|of|from|by|until|till|during|before|after|around|circa|early|late|mid|and|to|summer|winter|spring|fall|autumn)|[(,])\s*$/i
+const chinese =
+  /(?:\d{4}|[〇零一二三四五六七八九]{4})年(?:\d{1,2}|[一二三四五六七八九十]{1,3})月(?:(?:\d{1,2}|[一二三四五六七八九十]{1,3})[日号])?/g
+const birth =
+  /\b(?:born|birth|birthday|d\.?o\.?b|geboren|geburtsdatum|né|née|naissance|nacimiento|nascimento|nato|nata|nascita|urodz)|出生|生日|생년월일|生年月日|дата рождения/iu
+const yearCue =
+  /(?:\b(?:in|since|year|of|from|by|until|till|during|before|after|around|circa|early|late|mid|and|to|summer|winter|spring|fall|autumn)|[(,])\s*$/i
 const age =
   /\b(?:(?:is|am|i'm|was|aged?|age:|age of|turn(?:ed|s)?|this|an?|at)\s+)?(\d{1,3})[ -](?:years?|yrs?|y\/?o|yo)(?:[ -]olds?)?\b|\b(?:age|aged|age:|age is|aged:|turn(?:ed|s|ing)?|years old:)\s+(?:of\s+)?(\d{1,3})\b(?!\s*(?:%|\/|[.,]\d|items|times))|(\d{1,3})\s?(?:岁|歲|세|살|歳|лет|Jahre alt|ans\b|años|anni\b|anos\b)/giu
 
@@ -27,20 +30,29 @@ export const dates = (text: string, out: Array<Found>): void => {
   for (const match of text.matchAll(stamp)) {
     const value = match[0]
     const [y, m, d] = [Number(value.slice(0, 4)), Number(value.slice(5, 7)), Number(value.slice(8, 10))]
-    if (y > 1850 && y < 2150 && m >= 1 && m <= 12 && d >= 1 && d <= 31) push(text, out, match.index, match.index + value.length, code ? 0.4 : 0.75)
+    if (y > 1850 && y < 2150 && m >= 1 && m <= 12 && d >= 1 && d <= 31)
+      push(text, out, match.index, match.index + value.length, code ? 0.4 : 0.75)
   }
   for (const match of text.matchAll(numeric)) {
     const [a, b, c] = match[0].split(/[./-]/).map(Number) as [number, number, number]
-    const ok = match[0].length > 5 && (a > 31 ? b <= 12 && c <= 31 : (a <= 12 && b <= 31) || (a <= 31 && b <= 12)) && a > 0 && b > 0
+    const ok =
+      match[0].length > 5 &&
+      (a > 31 ? b <= 12 && c <= 31 : (a <= 12 && b <= 31) || (a <= 31 && b <= 12)) &&
+      a > 0 &&
+      b > 0
     const version = match[1] === "." && !/\.\d{4}$/.test(match[0])
     if (ok) push(text, out, match.index, match.index + match[0].length, version || code ? 0.4 : 0.7)
   }
   for (const match of text.matchAll(short)) {
     const [a, b] = match[0].split("/").map(Number) as [number, number]
-    const cue = /\b(?:on|today is|date|due|by|until|since|from|is)\s*$/i.test(text.slice(Math.max(0, match.index - 16), match.index))
-    if (a > 0 && b > 0 && ((a <= 12 && b <= 31) || (a <= 31 && b <= 12))) push(text, out, match.index, match.index + match[0].length, cue && !code ? 0.55 : 0.3)
+    const cue = /\b(?:on|today is|date|due|by|until|since|from|is)\s*$/i.test(
+      text.slice(Math.max(0, match.index - 16), match.index)
+    )
+    if (a > 0 && b > 0 && ((a <= 12 && b <= 31) || (a <= 31 && b <= 12)))
+      push(text, out, match.index, match.index + match[0].length, cue && !code ? 0.55 : 0.3)
   }
-  for (const match of text.matchAll(written)) push(text, out, match.index, match.index + match[0].length, code ? 0.4 : 0.7)
+  for (const match of text.matchAll(written))
+    push(text, out, match.index, match.index + match[0].length, code ? 0.4 : 0.7)
   for (const match of text.matchAll(chinese)) push(text, out, match.index, match.index + match[0].length, 0.8)
   for (const match of text.matchAll(year)) {
     const before = text.slice(Math.max(0, match.index - 12), match.index)
@@ -49,6 +61,7 @@ export const dates = (text: string, out: Array<Found>): void => {
   for (const match of text.matchAll(age)) {
     const digits = (match[1] ?? match[2] ?? match[3]) as string
     const start = match.index + match[0].indexOf(digits)
-    if (Number(digits) <= 120) out.push({ start, end: start + digits.length, type: "AGE", confidence: code ? 0.4 : 0.75 })
+    if (Number(digits) <= 120)
+      out.push({ start, end: start + digits.length, type: "AGE", confidence: code ? 0.4 : 0.75 })
   }
 }

@@ -50,8 +50,10 @@ const cardContext =
 add(
   "CN_BANK_CARD",
   "(?:62\\d{14}|62\\d{17}|62\\d{2}(?:[ -]\\d{4}){3}|62\\d{2}(?:[ -]\\d{4}){3}[ -]\\d{3})",
-  0.9,
-  Check.luhn
+  0.8,
+  Check.luhn,
+  "[\\p{Script=Han}]",
+  0.99
 )
 add(
   "CREDIT_CARD",

@@ -7,10 +7,56 @@ const candidate =
 const cue =
   /(?:phone|mobile|cell|tel\b|tel[.:]|fax|call|sms|whatsapp|contact|dial|reach|ring|text me|messages? to|number(?: is)?|one is|telefon|handy|ruf|téléphone|portable|teléfono|móvil|celular|telefono|cellulare|telefone|nummer|puhelin|電話|电话|手机|휴대|전화|телефон|тел\.)[^\d+]{0,24}$/iu
 const after = /^\s?-?\s?(?:\(?(?:office|home|fax|mobile|cell|work|tel|phone)\b)/i
-const notPhone = /(?:card|account|iban|order|invoice|id|no\.|nr\.|number of|pin|code|version|isbn|issn|ticket|ref(?:erence)?|sin|ssn|tin)\s*(?:is|:|#|number)?\s*$/i
+const notPhone =
+  /(?:card|account|iban|order|invoice|id|no\.|nr\.|number of|pin|code|version|isbn|issn|ticket|ref(?:erence)?|sin|ssn|tin)\s*(?:is|:|#|number)?\s*$/i
 
 /** Where a national number may be at home, the likeliest first. */
-const regions: ReadonlyArray<CountryCode> = ["US", "GB", "DE", "FR", "IT", "ES", "IN", "BR", "CN", "AU", "NL", "BE", "CH", "AT", "SE", "NO", "DK", "FI", "PL", "CZ", "HU", "PT", "IE", "ZA", "IL", "TR", "SI", "HR", "RO", "GR", "RU", "UA", "JP", "KR", "SG", "NZ", "MX", "AR", "IS", "EE", "CY", "TN", "UY", "GL"]
+const regions: ReadonlyArray<CountryCode> = [
+  "US",
+  "GB",
+  "DE",
+  "FR",
+  "IT",
+  "ES",
+  "IN",
+  "BR",
+  "CN",
+  "AU",
+  "NL",
+  "BE",
+  "CH",
+  "AT",
+  "SE",
+  "NO",
+  "DK",
+  "FI",
+  "PL",
+  "CZ",
+  "HU",
+  "PT",
+  "IE",
+  "ZA",
+  "IL",
+  "TR",
+  "SI",
+  "HR",
+  "RO",
+  "GR",
+  "RU",
+  "UA",
+  "JP",
+  "KR",
+  "SG",
+  "NZ",
+  "MX",
+  "AR",
+  "IS",
+  "EE",
+  "CY",
+  "TN",
+  "UY",
+  "GL"
+]
 
 const validSomewhere = (written: string): boolean =>
   regions.some((region) => parsePhoneNumberFromString(written, region)?.isValid() === true)
@@ -25,7 +71,8 @@ export const phones = (text: string, out: Array<Found>, minimum: number): void =
     const start = match.index
     let end = start + written.length
     if (taken.some((span) => span.start < end && start < span.end && span.type !== "TR_PHONE_NUMBER")) continue
-    let international = written.startsWith("+") || written.startsWith("(+") || (written.startsWith("00") && digits.length > 9)
+    let international =
+      written.startsWith("+") || written.startsWith("(+") || (written.startsWith("00") && digits.length > 9)
     const before = text.slice(Math.max(0, start - 48), start)
     const asked = cue.test(before) || after.test(text.slice(end, end + 12))
     let confidence = 0
@@ -47,9 +94,18 @@ export const phones = (text: string, out: Array<Found>, minimum: number): void =
         /^0\d{1,4}(?:[ /-]\d{2,8}){1,5}$/.test(written) ||
         /^\d{2,3}(?:[ ]\d{2,4}){2,4}$/.test(written)
       if (asked) confidence = 0.8
-      else if (grouped && groups.length >= 2 && groups.length <= 6 && digits.length >= 8 && digits.length <= 12 && validSomewhere(written)) confidence = 0.6
+      else if (
+        grouped &&
+        groups.length >= 2 &&
+        groups.length <= 6 &&
+        digits.length >= 8 &&
+        digits.length <= 12 &&
+        validSomewhere(written)
+      )
+        confidence = 0.6
       else if (grouped && /^\(\d{2,4}\)/.test(written)) confidence = 0.55
-      else if (/^0\d{9,10}$/.test(digits) && groups.length === 1 && text.trim().length < 40 && validSomewhere(written)) confidence = 0.5
+      else if (/^0\d{9,10}$/.test(digits) && groups.length === 1 && text.trim().length < 40 && validSomewhere(written))
+        confidence = 0.5
       else confidence = 0.1
     }
     while (/[ ./–-]/.test(text[end - 1] as string)) end--

@@ -1,17 +1,29 @@
 /** The rule-based scanner: identifiers, addresses of networks, secrets, phones, dates, names and places in one text. */
-import { ibanEnd, identifiers, ipAt } from "./identifiers.ts"
+
 import { addresses } from "./addresses.ts"
+import { chinese } from "./chinese.ts"
 import { dates } from "./dates.ts"
+import { ibanEnd, identifiers, ipAt } from "./identifiers.ts"
 import { phones } from "./phones.ts"
-import { words } from "./words.ts"
 import { connections, type Found, markedKeyEnd, namedSecrets, privateKeys } from "./secrets.ts"
+import { words } from "./words.ts"
 
 export interface ScanOptions {
   readonly types?: ReadonlyArray<string>
   readonly minimumConfidence?: number
 }
 
-const wordTypes = ["PERSON", "LOCATION", "ORGANIZATION", "TITLE", "NRP", "AGE", "STREET_ADDRESS", "DATE_TIME"]
+const wordTypes = [
+  "PERSON",
+  "LOCATION",
+  "ORGANIZATION",
+  "TITLE",
+  "NRP",
+  "AGE",
+  "STREET_ADDRESS",
+  "DATE_TIME",
+  "CN_PLATE"
+]
 
 const isDigit = (code: number): boolean => code >= 48 && code <= 57
 const isAlphanumeric = (code: number): boolean =>
@@ -33,6 +45,7 @@ export const scan = (text: string, options: ScanOptions = {}): ReadonlyArray<Fou
   if (only === undefined || wordTypes.some((type) => only.has(type))) {
     addresses(text, found, minimum)
     words(text, found, minimum)
+    chinese(text, found)
   }
   const wanted = only === undefined ? found : found.filter((span) => only.has(span.type))
   return resolve(wanted.filter((span) => span.confidence >= minimum))
@@ -71,7 +84,8 @@ const structured = (text: string, out: Array<Found>, minimum: number, only: Read
         digits > 0 ||
         isDigit(text.charCodeAt(end + 1)) ||
         isDigit(text.charCodeAt(end + 3)) ||
-        text.charCodeAt(end) === 58
+        joint === 58 ||
+        ((joint === 45 || joint === 46) && isHex(code) && isHex(text.charCodeAt(end + 1)))
       if (near) {
         identify(text, i, rows, out, minimum)
         const stop = ibanEnd(text, i)
@@ -91,8 +105,7 @@ const structured = (text: string, out: Array<Found>, minimum: number, only: Read
   }
 }
 
-const isHex = (code: number): boolean =>
-  isDigit(code) || (code >= 65 && code <= 70) || (code >= 97 && code <= 102)
+const isHex = (code: number): boolean => isDigit(code) || (code >= 65 && code <= 70) || (code >= 97 && code <= 102)
 const isKeySign = (code: number): boolean => code === 45 || code === 95 || code === 46 || code === 58 || code === 36
 
 const identify = (text: string, start: number, rows: typeof identifiers, out: Array<Found>, minimum: number): void => {

@@ -53,7 +53,11 @@ maker march mercy merit million moon native nature noble ocean omega oral page p
 const titles = list(
   "mr mrs ms miss mx dr prof professor sir madam lord lady herr frau señor señora senor senora sr sra don doña monsieur madame mme mlle signor signora sig dott dottoressa pan pani pán paní meneer mevrouw herra rouva г-н г-жа господин госпожа bay bayan rev reverend captain capt sgt sergeant lt lieutenant col colonel gen officer detective senator president king queen prince princess pope uncle aunt auntie grandma grandpa coach"
 )
-const strictTitles = new Set(list("mr mrs ms miss mx dr prof professor sir madam herr frau señor señora sr sra monsieur madame mme mlle signor signora dott"))
+const strictTitles = new Set(
+  list(
+    "mr mrs ms miss mx dr prof professor sir madam herr frau señor señora sr sra monsieur madame mme mlle signor signora dott"
+  )
+)
 const demonyms = list(`
 afghan african albanian algerian american angolan arab argentine argentinian armenian asian australian austrian azerbaijani bangladeshi belarusian belgian bolivian bosnian brazilian british bulgarian cambodian cameroonian canadian chechen chilean chinese
 colombian croatian cuban cypriot czech danish dutch ecuadorian egyptian english estonian ethiopian european filipino finnish french georgian german ghanaian greek greenlander greenlandic guatemalan haitian hungarian icelandic indian indonesian iranian iraqi irish
@@ -64,15 +68,29 @@ const days = list("monday tuesday wednesday thursday friday saturday sunday")
 const organisations = list(
   "inc llc ltd limited corp corporation company co gmbh ag kg ohg plc llp lp sa sas sarl srl spa bv nv oy oyj ab aps asa holding holdings group bank university college institute hospital clinic foundation association associates partners technologies technology solutions systems services consulting industries international airlines airways motors pharmaceuticals insurance ministry council committee federation union club academy agency records studios entertainment networks labs software media press times post"
 )
-const particles = list("de da do dos das del della di du van von der den ter ten bin binti ibn al el la le y e zu af av")
+const particles = list(
+  "de da do dos das del della di du van von der den ter ten bin binti ibn al el la le y e zu af av"
+)
 const streets = list(
   "street st avenue ave road rd lane ln drive dr boulevard blvd court ct place square terrace way highway hwy parkway crescent close alley quay flats trail circle strasse straße str weg gasse platz allee rue chemin impasse via viale corso piazza vicolo largo strada calle avenida plaza paseo carretera camino c rua travessa estrada praça ulica ul aleja os náměstí nám ulice utca út útja tér straat laan plein gracht dreef kade singel gatan gata vägen väg gränd vej gade allé veien vei gate katu tie kuja polku"
 )
-const streetEndings =
-  /(?:straße|strasse|str\.?|weg|gasse|platz|allee|straat|laan|plein|gracht|dreef|kade|singel|gatan|gata|vägen|gränd|stigen|vej|gade|stræde|veien|gata|katu|tie|kuja|polku|utca|ovo|ova|ská|ského|vägen|väg|torg|stræti|braut|lei|pad|hof|baan|steeg|markt|damm|ring|ufer|stieg|vænget|parken|bakken|toften|marken|haven)$/u
-const regionsShort = new Set(list("uk usa u.s u.k uae eu nyc la abq europe africa asia america scandinavia balkans england scotland wales britain korea holland turkey russia czechia"))
-const speech = list("said says told asked asks replied wrote writes began flew went lives lived works worked spent listed wants thinks thought called calls married died born spoke speaks")
-const kin = list("kid son daughter wife husband brother sister mother father mom dad partner friend boss colleague child uncle aunt cousin boyfriend girlfriend fiancé fiancée neighbor neighbour player actor actress singer artist writer author director rapper president minister guardian")
+/** States of the US and provinces of Canada and Australia, by their letters: in capitals, where a place is expected. */
+const stateCodes = new Set(
+  list(
+    "AL AK AZ AR CA CO CT DE FL GA HI IA ID IL IN KS KY LA MA MD ME MI MN MO MS MT NC ND NE NH NJ NM NV NY OH OK OR PA RI SC SD TN TX UT VA VT WA WI WV WY BC AB ON QC NSW QLD"
+  )
+)
+const regionsShort = new Set(
+  list(
+    "uk usa u.s u.k uae eu nyc la abq europe africa asia america scandinavia balkans england scotland wales britain korea holland turkey russia czechia"
+  )
+)
+const speech = list(
+  "said says told asked asks replied wrote writes began flew went lives lived works worked spent listed wants thinks thought called calls married died born spoke speaks"
+)
+const kin = list(
+  "kid son daughter wife husband brother sister mother father mom dad partner friend boss colleague child uncle aunt cousin boyfriend girlfriend fiancé fiancée neighbor neighbour player actor actress singer artist writer author director rapper president minister guardian"
+)
 
 let flags: Map<string, number> | undefined
 let places: Set<string>
@@ -93,14 +111,21 @@ const load = (): Map<string, number> => {
       }
     }
   }
-  const single = (text: string) => text.split("|").flatMap((name) => (name.includes(" ") ? name.split(" ") : [name])).filter((name) => name.length > 2)
+  const single = (text: string) =>
+    text
+      .split("|")
+      .flatMap((name) => (name.includes(" ") ? name.split(" ") : [name]))
+      .filter((name) => name.length > 2)
   put(single(Gazetteer.firstNames), First)
   put(single(Gazetteer.lastNames), Last)
   putPlaces(Gazetteer.cities, City)
   putPlaces(Gazetteer.regions, Region)
   putPlaces(Gazetteer.countries, Country)
   put([...regionsShort], Country)
-  put(Gazetteer.commonWords.split("|").filter((word) => !word.includes(" ")), Common)
+  put(
+    Gazetteer.commonWords.split("|").filter((word) => !word.includes(" ")),
+    Common
+  )
   put(stopWords, Stop)
   put(demonyms, Demonym)
   put(days, Day)
@@ -144,7 +169,7 @@ const tokens = (text: string): ReadonlyArray<Token> => {
 
 const sentenceStart = (text: string, start: number): boolean => {
   let i = start - 1
-  while (i >= 0 && /[\s"'“”‘’(\[*_>#-]/.test(text[i] as string)) i--
+  while (i >= 0 && /[\s"'“”‘’([*_>#-]/.test(text[i] as string)) i--
   return i < 0 || /[.!?:;\n]/.test(text[i] as string) || text.slice(i + 1, start).includes("\n")
 }
 
@@ -153,16 +178,32 @@ export const codeShare = (text: string): number => {
   let signs = 0
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)
-    if (code === 123 || code === 125 || code === 59 || code === 61 || code === 60 || code === 62 || code === 40 || code === 91 || code === 96) signs++
+    if (
+      code === 123 ||
+      code === 125 ||
+      code === 59 ||
+      code === 61 ||
+      code === 60 ||
+      code === 62 ||
+      code === 40 ||
+      code === 91 ||
+      code === 96
+    )
+      signs++
   }
   return text.length < 80 ? signs / 160 : signs / text.length
 }
 
-const personCue = /(?:\bnames?(?: in the account)?(?: is| was|:|s|d)?|\bname's|\bi am|\bi'm|\bi’m|\bim|\bcalled|\bnamed|\bcall (?:him|her|me)|\bby|\bto|\bwith|\band|\bfor|\bmeet|\bmet|\bsaid|\bsays|\btold|\bask|\blove(?: you)?|\bdear|\bhi|\bhello|\bhey|\bthanks?|\bthank you|\bof|\brip|\bfrom|\blike|\bthan|\bis|\bwas|\bthat|\bwhen|\bbecause|\bif|\bjust|\bex-\S+|add|remove|miss|congrats|change it to|User:|Name:|By:|,)\s*["“']?$/iu
-const strongPersonCue = /(?:\bmy name(?: is|'s)|\bname(?: is|:|'s)|\bi am|\bcalled|\bnamed|\bcall (?:him|her|me)|\bdear|\bby:|\bto add|\bpartner'?s name|\b(?:kid|son|daughter|wife|husband|brother|sister|friend|singer|player|actor|actress|director|rapper|author|boss|colleague)(?:,| named| called)?|Name:|User:|change it to|between him and|ex-\S+)\s*["“']?$/iu
-const placeCue = /(?:\bin|\bat|\bnear|\bfrom|\bto|\bvisit|\bvisiting|\baround|\bcity of|\btown of|\buniversity of|\bhome city|\bfly to|\bflew to|\bmoved to|\blive in|\blives in|\bborn in|\btravel(?:ing|led)? to)\s+["“']?$/iu
-const strongPlaceCue = /(?:\bin|\bnear|\bcity of|\btown of|\buniversity of|\bhome city|\bflew to|\bmoved to|\bborn in|\btravel(?:ing|led)? to|\bi'm in|\bvisit)\s+["“']?$/iu
-const organisationCue = /(?:\bat|\bworks? (?:at|for)|\bworking (?:at|for)|\bemployed by|\baddress of|\bis from|\bspent a year at|\bassistant at|\bcompany|\bwebsite of|\bcalled by|\bbecame)\s+["“']?$/iu
+const personCue =
+  /(?:\bnames?(?: in the account)?(?: is| was|:|s|d)?|\bname's|\bi am|\bi'm|\bi’m|\bim|\bcalled|\bnamed|\bcall (?:him|her|me)|\bby|\bto|\bwith|\band|\bfor|\bmeet|\bmet|\bsaid|\bsays|\btold|\bask|\blove(?: you)?|\bdear|\bhi|\bhello|\bhey|\bthanks?|\bthank you|\bof|\brip|\bfrom|\blike|\bthan|\bis|\bwas|\bthat|\bwhen|\bbecause|\bif|\bjust|\bex-\S+|add|remove|miss|congrats|change it to|User:|Name:|By:|,)\s*["“']?$/iu
+const strongPersonCue =
+  /(?:\bmy name(?: is|'s)|\bname(?: is|:|'s)|\bi am|\bcalled|\bnamed|\bcall (?:him|her|me)|\bdear|\bby:|\bto add|\bpartner'?s name|\b(?:kid|son|daughter|wife|husband|brother|sister|friend|singer|player|actor|actress|director|rapper|author|boss|colleague)(?:,| named| called)?|Name:|User:|change it to|between him and|ex-\S+)\s*["“']?$/iu
+const placeCue =
+  /(?:\bin|\bat|\bnear|\bfrom|\bto|\bvisit|\bvisiting|\baround|\bcity of|\btown of|\buniversity of|\bhome city|\bfly to|\bflew to|\bmoved to|\blive in|\blives in|\bborn in|\btravel(?:ing|led)? to)\s+["“']?$/iu
+const strongPlaceCue =
+  /(?:\bin|\barrived at|\bbased in|\boffices in|\bstreet in|\btrip to|\bway to|\blive[ds]? in|\bgrew up in|\b(?:i am|i'm) from|\bnear|\bcity of|\btown of|\buniversity of|\bhome city|\bflew to|\bmoved to|\bborn in|\btravel(?:ing|led)? to|\bi'm in|\bvisit)\s+["“']?$/iu
+const organisationCue =
+  /(?:\bat|\bworks? (?:at|for)|\bworking (?:at|for)|\bemployed by|\baddress of|\bis from|\bspent a year at|\bassistant at|\bcompany|\bwebsite of|\bcalled by|\bbecame)\s+["“']?$/iu
 
 /** Adds what the words of a text say. In code only what is sure counts. */
 export const words = (text: string, out: Array<Found>, minimum: number): void => {
@@ -189,14 +230,26 @@ export const words = (text: string, out: Array<Found>, minimum: number): void =>
       continue
     }
     // Forms of address, and the names behind them.
-    if (strictTitles.has(token.word) && i + 1 < list.length && /^\.? $/.test(between(i)) && (capital || text[token.end] === ".")) {
+    if (
+      strictTitles.has(token.word) &&
+      i + 1 < list.length &&
+      /^\.? $/.test(between(i)) &&
+      (capital || text[token.end] === ".")
+    ) {
       const next = list[i + 1] as Token
       const dotted = text[token.end] === "."
       if (next.shape !== "l" || dotted) {
         push(token.start, token.end + (dotted ? 1 : 0), "TITLE", 0.75)
         let j = i + 1
-        while (j + 1 < list.length && j - i < 4 && /^\.? $/.test(between(j)) && continuesName(list[j + 1] as Token, (list[i + 1] as Token).shape)) j++
-        if (!(next.flag & Stop && !(next.flag & (First | Last)))) push(next.start, (list[j] as Token).end, "PERSON", 0.92)
+        while (
+          j + 1 < list.length &&
+          j - i < 4 &&
+          /^\.? $/.test(between(j)) &&
+          continuesName(list[j + 1] as Token, (list[i + 1] as Token).shape)
+        )
+          j++
+        if (!(next.flag & Stop && !(next.flag & (First | Last))))
+          push(next.start, (list[j] as Token).end, "PERSON", 0.92)
         i = j
         continue
       }
@@ -239,7 +292,13 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
     const afterInitial = current.shape === "I" && gap === ". "
     if (gap !== " " && !afterInitial) break
     if (next.shape === "T" || next.shape === "I" || next.shape === "U") to++
-    else if (next.flag & Particle && to + 2 < list.length && /^ $/.test(text.slice(next.end, (list[to + 2] as Token).start)) && (list[to + 2] as Token).shape === "T") to += 2
+    else if (
+      next.flag & Particle &&
+      to + 2 < list.length &&
+      /^ $/.test(text.slice(next.end, (list[to + 2] as Token).start)) &&
+      (list[to + 2] as Token).shape === "T"
+    )
+      to += 2
     else break
   }
   let begin = from
@@ -248,7 +307,12 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
   const isOrdinary = (token: Token) =>
     (token.flag & Stop) > 0 || ((token.flag & (Common | Street | Speech)) > 0 && !nameFlag(token))
   // Ordinary words at the edges are no part of a name.
-  while (begin < to && isOrdinary(list[begin] as Token) && (begin > from || start || (list[begin] as Token).flag & Stop)) begin++
+  while (
+    begin < to &&
+    isOrdinary(list[begin] as Token) &&
+    (begin > from || start || (list[begin] as Token).flag & Stop)
+  )
+    begin++
   let end = to
   while (end > begin && (list[end] as Token).flag & Stop && !nameFlag(list[end] as Token)) end--
   const run = list.slice(begin, end + 1)
@@ -270,24 +334,49 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
   if (glued && run.length === 1) return to
   if (run.length === 1) {
     const token = head
-    if (placeKnown) {
-      const person = nameFlag(token) && !placeCue.test(before) && !(token.flag & Country)
-      if (token.flag & Stop && !strongPlaceCue.test(before)) return to
-      if (person) push(token.start, token.end, strongPersonCue.test(before) || !start ? "PERSON" : "PERSON", 0.6)
-      else if (!(token.flag & Common) || inSentence) push(token.start, token.end, "LOCATION", token.flag & Country ? 0.8 : placeCue.test(before) ? 0.75 : 0.55)
+    const written = text.slice(token.start, token.end)
+    if (token.shape === "U" && stateCodes.has(written)) {
+      if ((strongPlaceCue.test(before) && written !== "OK" && written !== "ME") || /\p{L}, $/u.test(before))
+        push(token.start, token.end, "LOCATION", 0.6)
       return to
     }
-    if (strongPersonCue.test(before) && !isOrdinary(token) && token.shape !== "U") push(token.start, token.end, "PERSON", 0.75)
+    if (token.shape === "T" && token.word.length < 3) return to
+    if (placeKnown && token.flag & Organisation && !(token.flag & Country)) return to
+    if (placeKnown && token.flag & Common && !(token.flag & Country) && !nameFlag(token)) return to
+    if (placeKnown) {
+      const person =
+        nameFlag(token) &&
+        !(token.flag & Country) &&
+        !(placeCue.test(before) && !(token.flag & First && !/\b(?:in|at)\s+$/i.test(before)))
+      if (token.flag & Stop && !strongPlaceCue.test(before)) return to
+      if (person) push(token.start, token.end, "PERSON", 0.6)
+      else if (!(token.flag & Common) || inSentence)
+        push(token.start, token.end, "LOCATION", token.flag & Country ? 0.8 : placeCue.test(before) ? 0.75 : 0.55)
+      return to
+    }
+    if (strongPersonCue.test(before) && !isOrdinary(token) && token.shape !== "U")
+      push(token.start, token.end, "PERSON", 0.75)
     else if (token.flag & Stop) return to
     else if (nameFlag(token)) {
-      if (strongPlaceCue.test(before)) push(token.start, token.end, "LOCATION", 0.55)
+      if (strongPlaceCue.test(before) && !(token.flag & First)) push(token.start, token.end, "LOCATION", 0.55)
       else if (token.flag & Common) push(token.start, token.end, "PERSON", inSentence ? 0.5 : 0.4)
       else push(token.start, token.end, "PERSON", token.flag & First ? 0.7 : 0.55)
     } else if (token.flag & Common || token.shape === "U") {
-      if (token.shape === "U" && !upperText && token.word.length > 3 && strongPlaceCue.test(before) && !(token.flag & Common)) push(token.start, token.end, "LOCATION", 0.55)
+      if (
+        token.shape === "U" &&
+        !upperText &&
+        token.word.length > 3 &&
+        strongPlaceCue.test(before) &&
+        !(token.flag & Common)
+      )
+        push(token.start, token.end, "LOCATION", 0.55)
     } else if (strongPlaceCue.test(before)) push(token.start, token.end, "LOCATION", 0.6)
     else if (organisationCue.test(before)) push(token.start, token.end, "ORGANIZATION", 0.55)
-    else if (/^(?:'s|’s| ' s| ´ s)\b/.test(after) || /^ (?:said|says|told|asked|began|flew|spent|listed|lives|works|wrote|wants)\b/.test(after)) push(token.start, token.end, "PERSON", 0.6)
+    else if (
+      /^(?:'s|’s| ' s| ´ s)\b/.test(after) ||
+      /^ (?:said|says|told|asked|began|flew|spent|listed|lives|works|wrote|wants)\b/.test(after)
+    )
+      push(token.start, token.end, "PERSON", 0.6)
     else if (inSentence && personCue.test(before) && token.word.length > 2) push(token.start, token.end, "PERSON", 0.5)
     return to
   }
@@ -298,22 +387,37 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
   if (location && known < run.length) push(head.start, tail.end, "LOCATION", 0.65)
   else if (initial && ordinary < run.length - 1) push(head.start, tail.end, "PERSON", 0.85)
   else if (ordinary === run.length) return to
-  else if (head.flag & First && !(head.flag & Stop)) push(head.start, tail.end, "PERSON", ordinary > 0 && head.flag & Common ? 0.45 : capitalsOnly ? 0.6 : 0.85)
+  else if (head.flag & First && !(head.flag & Stop))
+    push(head.start, tail.end, "PERSON", ordinary > 0 && head.flag & Common ? 0.45 : capitalsOnly ? 0.6 : 0.85)
   else if (strongPersonCue.test(before)) push(head.start, tail.end, "PERSON", 0.75)
   else if (strongPlaceCue.test(before) && known < run.length) push(head.start, tail.end, "LOCATION", 0.6)
   else if (known > 0 && ordinary === 0) push(head.start, tail.end, "PERSON", 0.7)
   else if (organisationCue.test(before)) push(head.start, tail.end, "ORGANIZATION", 0.55)
   else if (ordinary === 0 && !capitalsOnly) push(head.start, tail.end, "PERSON", 0.55)
   else if (known > 0) {
-    for (const token of run) if (nameFlag(token) && !(token.flag & (Stop | Common))) push(token.start, token.end, "PERSON", 0.5)
+    for (const token of run)
+      if (nameFlag(token) && !(token.flag & (Stop | Common))) push(token.start, token.end, "PERSON", 0.5)
   }
   return to
 }
 
 const lowers = (text: string, list: ReadonlyArray<Token>, from: number, push: Push): number => {
   const token = list[from] as Token
-  const usable = (each: Token) => each.shape === "l" && (each.flag & (First | Last)) > 0 && !(each.flag & (Stop | Common | Particle | Speech | Kin | Street | Organisation)) && each.word.length > 2
+  const usable = (each: Token) =>
+    each.shape === "l" &&
+    (each.flag & (First | Last)) > 0 &&
+    !(each.flag & (Stop | Common | Particle | Speech | Kin | Street | Organisation)) &&
+    each.word.length > 2
   if (token.flag & Country && token.word.length > 4 && !(token.flag & (Stop | Common))) {
+    push(token.start, token.end, "LOCATION", 0.6)
+    return from
+  }
+  if (
+    token.flag & City &&
+    !(token.flag & (Stop | Common | Particle | Organisation | Street)) &&
+    token.word.length > 3 &&
+    placeCue.test(text.slice(Math.max(0, token.start - 24), token.start))
+  ) {
     push(token.start, token.end, "LOCATION", 0.6)
     return from
   }
