@@ -425,7 +425,10 @@ export const toMermaid = (pipeline: Handler.Any): string => {
           [...spec.adds.map((_) => `+ ${Fact.nameOf(_)}`), ...spec.drops.map((_) => `− ${Fact.nameOf(_)}`)].join(", ")
         )
       }
-      if (isClosed(self)) return draw(self.handler, last, arrow)
+      if (isClosed(self)) {
+        draw(self.handler, last, arrow)
+        return
+      }
       step(self.name, "")
       for (const [value, each] of Object.entries(self.spec.cases ?? {})) draw(each, last, value)
     }
