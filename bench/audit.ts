@@ -3,7 +3,7 @@
  *
  * - records: calls recorded a second, request and completion, 2 KB of JSON in both together, sealed, each durable before the next
  *   step of its call, at the given concurrency;
- * - added latency: what `audit` and `auditText` add to a call of a pipeline, with a model that answers at once, one call after the other,
+ * - added latency: what `audit` and `auditText` add to a call of a pipeline that redacts, with a model that answers at once, one call after the other,
  *   and with one that takes 25 to 75 ms, at the given concurrency;
  * - verification: records checked a second by `verify`, every signature included.
  */
@@ -11,13 +11,16 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { Pipeline, Reply, Stage } from "@interlock/core"
-import { Caller, Chat, Part, type Prompt, RawPrompt, SafePrompt, type SafeText } from "@interlock/model"
+import { Pipeline, Reply } from "@interlock/core"
+import { Caller, Chat, Part, RawPrompt, SafePrompt } from "@interlock/model"
 import { AuditLog, audit, auditText, layerFiles } from "@interlock/stages/audit"
 import * as Disk from "@interlock/stages/audit/disk"
 import * as Entry from "@interlock/stages/audit/entry"
 import * as Keys from "@interlock/stages/audit/keys"
 import { verify } from "@interlock/stages/audit/verify"
+import { redact } from "@interlock/stages/redact"
+import { Detector } from "@interlock/stages/redact/detector"
+import { Vault } from "@interlock/stages/redact/vault"
 import { Context, Effect, Layer, Redacted } from "effect"
 
 const layerOf = (directory: string) =>
@@ -32,10 +35,6 @@ const answer = "A short answer that says what was asked for. ".repeat(16)
 /** How long the model is to take at most, in milliseconds, at least a third of it; and how long it took. */
 const Stopwatch = Context.Reference("bench/Stopwatch", { defaultValue: () => ({ delay: 0, model: 0 }) })
 
-/** Stands for `redact`: this measures the audit stages alone. */
-const passRedacted = Stage.derive("redact", { needs: { prompt: RawPrompt }, adds: SafePrompt }, ({ prompt }) =>
-  Effect.succeed(prompt as unknown as Prompt.Prompt<SafeText>)
-)
 const reply = Reply.whole(Part.text(answer, { inputTokens: { total: 220 }, outputTokens: { total: 180 } }))
 const callModel = Pipeline.handler("callModel", { needs: { prompt: SafePrompt } }, () =>
   Effect.gen(function* () {
@@ -47,8 +46,8 @@ const callModel = Pipeline.handler("callModel", { needs: { prompt: SafePrompt } 
   })
 )
 const start = Pipeline.make("bench", { input: [Caller, RawPrompt], protocol: Chat.protocol })
-const bare = start.use(passRedacted).to(callModel)
-const audited = start.use(audit).use(passRedacted).use(auditText).to(callModel)
+const bare = start.use(redact).to(callModel)
+const audited = start.use(audit).use(redact).use(auditText).to(callModel)
 
 const facts = {
   request: { version: 1, tenant: "acme", startedAt: Date.now() },
@@ -92,7 +91,7 @@ const latencies = (calls: number, concurrency: number, delay: number) =>
       Caller.context({ tenant: "acme", subject: "ada" }),
       RawPrompt.context({ content: [{ role: "user", content: prompt }] })
     )
-    const times = (call: Effect.Effect<unknown, unknown, AuditLog>) =>
+    const times = (call: Effect.Effect<unknown, unknown, AuditLog | Detector | Vault>) =>
       Effect.forEach(
         Array.from({ length: calls }),
         () =>
@@ -147,7 +146,7 @@ export const run = async (argv: ReadonlyArray<string>): Promise<void> => {
           alone,
           together
         }
-      }).pipe(Effect.provide(layerOf(directory)))
+      }).pipe(Effect.provide([layerOf(directory), Detector.layer, Vault.layerMemory]))
     )
     const begun = performance.now()
     const report = await Effect.runPromise(
@@ -160,6 +159,7 @@ export const run = async (argv: ReadonlyArray<string>): Promise<void> => {
     const rows: ReadonlyArray<readonly [string, string]> = [
       [`records a second (${recordBytes} bytes, concurrency ${concurrency})`, written.recordsPerSecond.toFixed(0)],
       ["  processors used meanwhile", written.processorShare.toFixed(2)],
+      ["  records for a second of processor time", (written.recordsPerSecond / written.processorShare).toFixed(0)],
       [
         "added to a call, one after the other: p50, p99",
         `${written.alone.p50.toFixed(2)} ms, ${written.alone.p99.toFixed(2)} ms`

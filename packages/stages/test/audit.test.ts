@@ -1,37 +1,27 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Pipeline, Reply, Stage } from "@interlock/core"
-import {
-  Caller,
-  Chat,
-  Journal,
-  ModelError,
-  Part,
-  type Prompt,
-  RawPrompt,
-  SafePrompt,
-  type SafeText
-} from "@interlock/model"
+import { Caller, Chat, Journal, ModelError, Part, RawPrompt, SafePrompt } from "@interlock/model"
 import { AuditError, AuditLog, AuditPolicy, AuditRecord, audit, auditText, layerMemory } from "@interlock/stages/audit"
 import { StorageFailed } from "@interlock/stages/audit/error"
 import { calls } from "@interlock/stages/audit/record"
-import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Schema, Stream } from "effect"
+import { redact } from "@interlock/stages/redact"
+import { type DetectOptions, Detector, DetectorError } from "@interlock/stages/redact/detector"
+import { Vault } from "@interlock/stages/redact/vault"
+import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Stream } from "effect"
 
-const canary = "canary@example.com"
+const canary = "canary@contoso.org"
 
-class RedactFailed extends Schema.TaggedError<RedactFailed>()("RedactFailed", { message: Schema.String }) {}
-
-/** Stands for `redact`: it replaces the canary, and restores it in the reply. Only a test may make `SafeText` so. */
-const redact = Stage.around<{ in: Part.Part; out: Part.Part }>()(
-  "redact",
-  { needs: { prompt: RawPrompt }, adds: SafePrompt, drops: RawPrompt },
-  Effect.fnUntraced(function* ({ prompt }, next) {
-    const text = JSON.stringify(prompt)
-    if (text.includes("refuse")) return yield* new RedactFailed({ message: `could not redact ${canary}` })
-    yield* Journal.record({ _tag: "Redaction", counts: { EMAIL: 1 } })
-    const safe: Prompt.Prompt<SafeText> = JSON.parse(text.replaceAll(canary, "⟦EMAIL_1⟧"))
-    return Reply.map(yield* next(safe), (part) => JSON.parse(JSON.stringify(part).replaceAll("⟦EMAIL_1⟧", canary)))
-  })
-)
+/** Fails on the word "refuse", as a detector that cannot be reached would. */
+const detector = Layer.effect(
+  Detector,
+  Effect.map(Detector, (rules) => ({
+    name: "test",
+    detect: (text: string, options?: DetectOptions) =>
+      text.includes("refuse")
+        ? Effect.fail(new DetectorError({ detector: "test", message: `no answer for ${text}` }))
+        : rules.detect(text, options)
+  }))
+).pipe(Layer.provide(Detector.layer))
 
 class Answering extends Context.Service<
   Answering,
@@ -58,6 +48,8 @@ const chat = Pipeline.make("chat", { input: [Caller, RawPrompt], protocol: Chat.
   .use(auditText)
   .to(callModel)
 
+const memory = Layer.mergeAll(layerMemory, detector, Vault.layerMemory)
+
 const ask = (text: string) =>
   Context.merge(
     Caller.context({ tenant: "acme", subject: "ada", conversation: "c1" }),
@@ -66,9 +58,9 @@ const ask = (text: string) =>
 
 const records = AuditLog.use((log) => Stream.runCollect(calls(log.entries())))
 const answers = (reply: Answering["Service"]["reply"]) => Layer.succeed(Answering)({ reply })
-const answer = Part.text("Mail ⟦EMAIL_1⟧", { inputTokens: { total: 5 }, outputTokens: { total: 3 } })
+const answer = Part.text("Mail ⟦EMAIL_ADDRESS_1⟧", { inputTokens: { total: 5 }, outputTokens: { total: 3 } })
 const whole = answers(Effect.succeed(Reply.whole(answer)))
-const parts = ["Mail ", "⟦EMAIL_1⟧"].map((delta): Part.Part => ({ type: "text-delta", id: "1", delta }))
+const parts = ["Mail ", "⟦EMAIL_ADDRESS_1⟧"].map((delta): Part.Part => ({ type: "text-delta", id: "1", delta }))
 const live = (tail: Stream.Stream<Part.Part, ModelError.ModelError> = Stream.make(Part.finish("stop"))) =>
   answers(Effect.succeed(Reply.live(Stream.concat(Stream.fromIterable(parts), tail))))
 const timeout = new ModelError.ModelError({
@@ -89,18 +81,18 @@ describe("audit", () => {
         outcome: "answered",
         facts: { tenant: "acme", finishReason: "stop", usage: { inputTokens: 5, outputTokens: 3 } },
         events: [
-          { _tag: "Redaction", counts: { EMAIL: 1 } },
+          { _tag: "Redaction", counts: { EMAIL_ADDRESS: 1 } },
           { _tag: "Attempt", model: "small", costUsd: 0.002 }
         ],
         personal: {
           subject: "ada",
           conversation: "c1",
-          prompt: [{ role: "user", text: "write to ⟦EMAIL_1⟧" }],
-          answer: "Mail ⟦EMAIL_1⟧"
+          prompt: [{ role: "user", text: "write to ⟦EMAIL_ADDRESS_1⟧" }],
+          answer: "Mail ⟦EMAIL_ADDRESS_1⟧"
         }
       })
       expect(JSON.stringify(yield* records)).not.toContain("canary")
-    }).pipe(Effect.provide([layerMemory, whole]))
+    }).pipe(Effect.provide([memory, whole]))
   )
 
   it.effect("records a streamed call when its last part is gone, and the same text", () =>
@@ -108,8 +100,8 @@ describe("audit", () => {
       const seen = yield* Stream.runCollect(chat.stream(ask(`write to ${canary}`)))
       expect(seen.length).toBe(3)
       const [record] = yield* records
-      expect(record).toMatchObject({ outcome: "answered", personal: { answer: "Mail ⟦EMAIL_1⟧" } })
-    }).pipe(Effect.provide([layerMemory, live()]))
+      expect(record).toMatchObject({ outcome: "answered", personal: { answer: "Mail ⟦EMAIL_ADDRESS_1⟧" } })
+    }).pipe(Effect.provide([memory, live()]))
   )
 
   it.effect("has the request on the disk before the first part reaches the caller", () =>
@@ -121,7 +113,7 @@ describe("audit", () => {
         })
       )
       expect(first).toBe(undefined)
-    }).pipe(Effect.provide([layerMemory, live()]))
+    }).pipe(Effect.provide([memory, live()]))
   )
 
   for (const request of ["before-call", "before-answer"] as const)
@@ -133,17 +125,17 @@ describe("audit", () => {
         yield* Effect.exit(Stream.runDrain(chat.stream(ask(canary))).pipe(Effect.provide(live(Stream.fail(timeout)))))
         const all = yield* records
         expect(all.map(({ facts, outcome }) => [outcome, facts?.error])).toEqual([
-          ["refused", "RedactFailed"],
+          ["refused", "RedactError/DetectorFailed"],
           ["failed", "ModelError/Timeout"],
           ["failed", "Defect"],
           ["failed", "ModelError/Timeout"]
         ])
         expect(all.map(({ personal }) => personal.prompt?.length)).toEqual([undefined, 1, 1, 1])
-        expect(all[3]!.personal.answer).toBe("Mail ⟦EMAIL_1⟧")
+        expect(all[3]!.personal.answer).toBe("Mail ⟦EMAIL_ADDRESS_1⟧")
         expect(JSON.stringify(all)).not.toContain("canary")
       }).pipe(
         Effect.provideService(AuditPolicy, { onFailure: "refuse", request, textLimit: 100 }),
-        Effect.provide(layerMemory)
+        Effect.provide(memory)
       )
     )
 
@@ -156,7 +148,7 @@ describe("audit", () => {
       yield* Fiber.interrupt(fiber)
       yield* Stream.runDrain(Stream.take(chat.stream(ask("hello")), 1)).pipe(Effect.provide(live()))
       expect((yield* records).map(({ outcome }) => outcome)).toEqual(["interrupted", "interrupted"])
-    }).pipe(Effect.provide(layerMemory))
+    }).pipe(Effect.provide(memory))
   )
 
   it.effect("says when the answer came from a cache", () =>
@@ -166,7 +158,7 @@ describe("audit", () => {
       )
       yield* chat.run(ask("hello")).pipe(Effect.provide(answers(cached)))
       expect((yield* records).map(({ outcome }) => outcome)).toEqual(["cached"])
-    }).pipe(Effect.provide(layerMemory))
+    }).pipe(Effect.provide(memory))
   )
 
   it.effect("cuts long text and says so", () =>
@@ -176,7 +168,7 @@ describe("audit", () => {
       expect(record!.personal).toMatchObject({ prompt: [{ text: "01234" }], answer: "Mail ", truncated: true })
     }).pipe(
       Effect.provideService(AuditPolicy, { onFailure: "refuse", request: "before-call", textLimit: 5 }),
-      Effect.provide([layerMemory, whole])
+      Effect.provide([memory, whole])
     )
   )
 
@@ -193,7 +185,7 @@ describe("audit", () => {
             .run(ask("hello"))
             .pipe(
               Effect.exit,
-              Effect.provide([broken, reply]),
+              Effect.provide([broken, detector, Vault.layerMemory, reply]),
               Effect.provideService(AuditPolicy, { onFailure, request, textLimit: 100 })
             )
         let called = false
@@ -208,7 +200,7 @@ describe("audit", () => {
         expect(Exit.isSuccess(yield* run("continue"))).toBe(true)
         const streamed = yield* Stream.runCollect(chat.stream(ask("hello"))).pipe(
           Effect.exit,
-          Effect.provide([broken, live()]),
+          Effect.provide([broken, detector, Vault.layerMemory, live()]),
           Effect.provideService(AuditPolicy, { onFailure: "refuse", request, textLimit: 100 })
         )
         expect(Exit.isFailure(streamed) && Cause.squash(streamed.cause)).toBe(failure)
