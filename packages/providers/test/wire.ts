@@ -24,6 +24,8 @@ export interface Answer {
   readonly input?: unknown
   readonly output?: unknown
   readonly filtered?: boolean
+  /** What the response head says besides, such as where the provider's limits stand. */
+  readonly headers?: Record<string, string>
 }
 
 export type Scene =
@@ -379,7 +381,7 @@ const play = async (scene: Scene, seen: Seen, response: ServerResponse): Promise
     if ("frame" in scene) return
     const text = JSON.stringify(whole(protocol, scene.say))
     if ("stallAfter" in scene) return
-    response.writeHead(200, { "content-type": "application/json" })
+    response.writeHead(200, { "content-type": "application/json", ...scene.say.headers })
     if ("gated" in scene) await Effect.runPromise(scene.gated.await)
     if ("garbageAfter" in scene) {
       response.end(text.slice(0, 20))
@@ -391,7 +393,10 @@ const play = async (scene: Scene, seen: Seen, response: ServerResponse): Promise
     }
     return
   }
-  response.writeHead(200, { "content-type": "text/event-stream" })
+  response.writeHead(200, {
+    "content-type": "text/event-stream",
+    ...("say" in scene ? scene.say.headers : {})
+  })
   response.flushHeaders()
   if ("frame" in scene) {
     if (scene.before !== undefined) {

@@ -541,15 +541,18 @@ export const limit = Stage.around<{ in: Part.Part }>()(
             Exit.isFailure(exit) ? backOff(limiter, model, exit) : Effect.void
           )
         const reply = yield* Effect.onError(restore(next()), (cause) => settle(Exit.failCause(cause)))
-        let said: ProviderLimits = { limits: {} }
+        let provider: ProviderLimits = { limits: {} }
         const watched = Reply.map(reply, (part) => {
           meter.see(part)
-          const { providerLimits } = Part.interlock(part)
-          if (isHeaders(providerLimits)) said = parse(providerLimits, clock.currentTimeMillisUnsafe())
-          return part.type === "finish" ? Part.annotate(part, { limits: permit.limits }) : part
+          const { providerLimits, ...said } = Part.interlock(part)
+          if (isHeaders(providerLimits)) provider = parse(providerLimits, clock.currentTimeMillisUnsafe())
+          if (part.type !== "finish") return part
+          // What the provider said is used up here: it must not be cached, nor reach the caller.
+          const { interlock: _, ...metadata } = part.metadata ?? {}
+          return Part.annotate({ ...part, metadata }, { ...said, limits: permit.limits })
         })
         return yield* Reply.onExit(watched, (exit) =>
-          Effect.andThen(settle(exit), Exit.isSuccess(exit) ? limiter.learn(model, said) : Effect.void)
+          Effect.andThen(settle(exit), Exit.isSuccess(exit) ? limiter.learn(model, provider) : Effect.void)
         )
       })
     )

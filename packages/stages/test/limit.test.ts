@@ -218,7 +218,8 @@ describe("limit", () => {
         { text: "" }
       ])
       const flow = pipeline(model)
-      yield* flow.run(facts())
+      const first = yield* flow.run(facts())
+      expect(Object.keys(first.metadata)).toEqual(["limits"])
       yield* flow.run(facts())
       expect((yield* reasonOf(flow.run(facts()))).reason).toMatchObject({ rule: "provider", retryAfterMillis: 1000 })
     }).pipe(Effect.provide(limits({ limits: [tokens(10_000)] })))

@@ -8,6 +8,7 @@
  * @since 0.1.0
  */
 import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4StreamPart } from "@ai-sdk/provider"
+import { annotate } from "@interlock/model/Part"
 import { type Array as Arr, Cause, Clock, Effect, Exit, Scope, Stream } from "effect"
 import type { Response } from "effect/ai"
 import { brokenOff, classify, type Failure } from "./aiSdkError.ts"
@@ -177,6 +178,15 @@ const open = <E>(limits: Limits, fail: (failure: Failure) => E) =>
     return { call, scope }
   })
 
+/** Adds to the finish part what the provider said of its own limits, so that `limit` can hold back before it is refused. */
+const withLimits =
+  (headers: { readonly [name: string]: string } | undefined) =>
+  (part: Part): Part => {
+    if (part.type !== "finish" || headers === undefined) return part
+    const said = Object.entries(headers).filter(([name]) => /ratelimit-/i.test(name))
+    return said.length === 0 ? part : annotate(part, { providerLimits: Object.fromEntries(said) })
+  }
+
 /** Asks for the whole answer at once. */
 export const whole = <E>(
   model: LanguageModelV4,
@@ -190,7 +200,7 @@ export const whole = <E>(
       .pipe(
         Effect.flatMap((result) => {
           call.finish()
-          const parts = new Reader().whole(result)
+          const parts = new Reader().whole(result).map(withLimits(result.response?.headers))
           const empty = parts.some(isContent) ? undefined : emptyHanded(parts.at(-1))
           return empty === undefined ? Effect.succeed(parts) : Effect.fail(fail(empty))
         }),
@@ -218,7 +228,9 @@ export const live = <E>(
     const reader = new Reader()
     const connect = call.wait("connect", () => model.doStream({ ...options, abortSignal: call.controller.signal }))
     const begin = Effect.gen(function* () {
-      const stream = (yield* connect).stream.getReader()
+      const connected = yield* connect
+      const limited = withLimits(connected.response?.headers)
+      const stream = connected.stream.getReader()
       call.cancel = () => void stream.cancel().catch(() => {})
       const next = (phase: Phase): Effect.Effect<Part, E> =>
         Effect.flatMap(
@@ -227,7 +239,7 @@ export const live = <E>(
             if (read.done || isBrokenOff(read.value)) return Effect.fail(fail(brokenOff))
             if (read.value.type === "error") return Effect.fail(call.error(read.value.error))
             const part = reader.stream(read.value)
-            return part === undefined ? next(phase) : Effect.succeed(part)
+            return part === undefined ? next(phase) : Effect.succeed(limited(part))
           }
         )
       const head: Array<Part> = []
