@@ -16,7 +16,7 @@ import { Deferred, Effect, Fiber, Layer, Predicate, Redacted, Stream } from "eff
 const textOf = (value: unknown) => (Predicate.hasProperty(value, "text") ? String(value.text) : undefined)
 
 describe("a log whose process is killed (SIGKILL), on real files", () => {
-  const child = join(import.meta.dirname, "writer.process.ts")
+  const child = join(import.meta.dirname, "crash", "child.ts")
   const tenant = new Uint8Array(32).fill(1)
   const signer = Checkpoint.signer("test-log", new Uint8Array(32).fill(3))
 
