@@ -114,7 +114,7 @@ export const terms = (
 const count = (text: string, pattern: RegExp): number => {
   let found = 0
   pattern.lastIndex = 0
-  while (pattern.exec(text) !== null) found++
+  while (pattern.test(text)) found++
   return found
 }
 const quantity =
@@ -123,6 +123,52 @@ const numberPattern = /\d[\d,]*(?:\.\d+)?/g
 const toNumber = (digits: string): number => Number(digits.replaceAll(",", ""))
 const numbersIn = (text: string): ReadonlyArray<number> => (text.match(numberPattern) ?? []).map(toNumber)
 const yes = (condition: boolean): number => (condition ? 1 : 0)
+
+const wordPattern = /[a-z'\u00aa-\u1fff\u2c00-\u2fef\u3040-\ud7ff\uf900-\ufdff]+/g
+const sentenceEnd = /[.?!]\s+|[。？！]/
+const question = /how|what|which|\?|几|多少|什么/
+const option = /^\s*[A-J1-9][.):]\s/
+
+/** What a word says of a question, by its place in the figures. */
+const Kind = {
+  negation: 0,
+  multiple: 1,
+  each: 2,
+  rest: 3,
+  ratio: 4,
+  condition: 5,
+  number: 6,
+  time: 7,
+  order: 8,
+  moreOrLess: 9,
+  pronoun: 10,
+  of: 11,
+  than: 12,
+  percent: 13
+} as const
+const kindCount = 14
+const kindOf = new Map<string, ReadonlyArray<number>>()
+for (const [kind, list] of [
+  [Kind.negation, "not except least"],
+  [Kind.multiple, "half halves third thirds quarter quarters twice double doubled triple tripled times"],
+  [Kind.each, "each every per"],
+  [Kind.rest, "remaining left rest"],
+  [Kind.ratio, "fraction fractions ratio ratios average averages averaged"],
+  [Kind.condition, "if"],
+  [
+    Kind.number,
+    "half third quarter twice double triple one two three four five six seven eight nine ten dozen thirds quarters doubles triples ones twos dozens"
+  ],
+  [Kind.time, "week day month year hour minute second weeks days months years hours minutes seconds"],
+  [Kind.order, "then after before next"],
+  [Kind.moreOrLess, "more less"],
+  [Kind.pronoun, "he she they it her his their"],
+  [Kind.of, "of"],
+  [Kind.than, "than"],
+  [Kind.percent, "percent percentage percentages"]
+] as const) {
+  for (const word of list.split(" ")) kindOf.set(word, [...(kindOf.get(word) ?? []), kind])
+}
 
 /**
  * How many numbers `structure` gives.
@@ -141,16 +187,70 @@ export const structureLength = 47
 export const structure = (prompt: string): Float64Array => {
   const text = clip(prompt)
   const lower = text.toLowerCase()
-  const numbers = text.match(numberPattern) ?? []
-  const words = lower.match(/[\p{L}']+/gu) ?? []
+  const numbers = lower.match(numberPattern) ?? []
+  const words = lower.match(wordPattern) ?? []
+  const kinds = new Float64Array(kindCount)
   let letters = 0
-  for (const word of words) letters += word.length
+  let comparisons = 0
+  let previous = ""
+  for (const word of words) {
+    letters += word.length
+    const kind = kindOf.get(word)
+    if (kind !== undefined) for (const one of kind) kinds[one]!++
+    if (word === "fewer" || (word === "than" && (previous === "more" || previous === "less"))) comparisons++
+    else if ((word === "many" || word === "much") && previous === "as") comparisons++
+    previous = word
+  }
   let options = 0
   let optionLength = 0
-  for (const line of text.split("\n")) {
-    if (!/^\s*[A-J1-9][.):]\s/.test(line)) continue
-    options++
-    optionLength += line.length
+  let begin = 0
+  while (begin <= text.length) {
+    const found = text.indexOf("\n", begin)
+    const end = found < 0 ? text.length : found
+    if (end - begin > 2 && option.test(text.slice(begin, Math.min(end, begin + 12)))) {
+      options++
+      optionLength += end - begin
+    }
+    begin = end + 1
+  }
+  let commas = 0
+  let percents = 0
+  let currencies = 0
+  let prices = 0
+  let slashes = 0
+  let rates = 0
+  let decimals = 0
+  let symbols = 0
+  let blanks = 0
+  let capitals = 0
+  let names = 0
+  let ends = 0
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    if (code >= 97 && code <= 122) continue
+    const next = text.charCodeAt(index + 1)
+    if (code >= 65 && code <= 90) {
+      const before = index === 0 ? 32 : text.charCodeAt(index - 1)
+      if (!isLatin(before) && !isDigit(before) && before !== 95) {
+        capitals++
+        if (next >= 97 && next <= 122) names++
+      }
+    } else if (code === 44 || code === 0xff0c) commas++
+    else if (code === 37) {
+      percents++
+      if (index > 0 && isDigit(text.charCodeAt(index - 1))) rates++
+    } else if (code === 36 || code === 0x20ac || code === 0xa3 || code === 0xa5) {
+      currencies++
+      if (isDigit(next)) prices++
+    } else if (code === 47) {
+      if (isDigit(next) && index > 0 && isDigit(text.charCodeAt(index - 1))) slashes++
+    } else if (code === 46 || code === 63 || code === 33) {
+      if (next === 32 || next === 10) ends++
+      else if (code === 46 && isDigit(next) && index > 0 && isDigit(text.charCodeAt(index - 1))) decimals++
+    } else if (code === 61 || code === 43 || code === 94 || code === 92) symbols++
+    else if (code === 95) {
+      if (next === 95) blanks++
+    } else if (code === 0x3002 || code === 0xff1f || code === 0xff01) ends++
   }
   let largest = 0
   let fractions = 0
@@ -159,69 +259,71 @@ export const structure = (prompt: string): Float64Array => {
     if (value > largest) largest = value
     if (value % 1 !== 0) fractions++
   }
-  const sentences = lower.split(/[.?!]\s+|[。？！]/).filter((sentence) => sentence !== "")
-  const asked = sentences.filter((sentence) => /how|what|which|\?|几|多少|什么/.test(sentence)).at(-1) ?? ""
+  let asked = ""
+  let lastSentence = ""
   let longest = 0
   let densest = 0
-  for (const sentence of sentences) {
+  let quantities = 0
+  let sentences = 0
+  for (const sentence of lower.split(sentenceEnd)) {
+    if (sentence === "") continue
+    sentences++
+    lastSentence = sentence
+    if (question.test(sentence)) asked = sentence
     if (sentence.length > longest) longest = sentence.length
-    const quantities = count(sentence, quantity)
-    if (quantities > densest) densest = quantities
+    const found = count(sentence, quantity)
+    quantities += found
+    if (found > densest) densest = found
   }
-  const quantities = count(lower, quantity)
+  const many = (kind: number): number => Math.log1p(kinds[kind]!)
   return Float64Array.of(
     Math.log1p(text.length),
     Math.log1p(words.length),
     Math.log1p(numbers.length),
-    Math.log1p(count(text, /[.?!]\s|[。？！]/g) + 1),
+    Math.log1p(ends + 1),
     Math.log1p(options),
     Math.log1p(optionLength / (options || 1)),
     numbers.length / (words.length + 1),
     letters / (words.length || 1),
-    yes(/\bnot\b|\bexcept\b|\bleast\b/.test(lower)),
-    yes(/_{2,}/.test(lower)),
-    yes(/[=+^\\]/.test(lower)),
-    Math.log1p(count(lower, /%|percent/g)),
+    yes(kinds[Kind.negation]! > 0),
+    yes(blanks > 0),
+    yes(symbols > 0),
+    Math.log1p(percents + kinds[Kind.percent]!),
     Math.log1p(largest),
     Math.log1p(fractions),
-    Math.log1p(count(lower, /half|third|quarter|twice|double|triple|times\b/g)),
-    Math.log1p(count(lower, /\beach\b|\bevery\b|\bper\b/g)),
-    Math.log1p(count(lower, /more than|less than|fewer|as many|as much/g)),
-    Math.log1p(count(lower, /remaining|\bleft\b|\brest\b/g)),
-    yes(/fraction|ratio|average/.test(lower)),
+    many(Kind.multiple),
+    many(Kind.each),
+    Math.log1p(comparisons),
+    many(Kind.rest),
+    yes(kinds[Kind.ratio]! > 0),
     Math.log1p(new Set(words).size),
-    Math.log1p(count(lower, /\bif\b/g)),
-    Math.log1p(
-      count(
-        lower,
-        /\b(?:half|third|quarter|twice|double|triple|one|two|three|four|five|six|seven|eight|nine|ten|dozen|week|day|month|year|hour|minute)s?\b/g
-      )
-    ),
-    yes(/[$€£¥]/.test(lower)),
-    count(text, /\b[A-Z]/g) / (words.length + 1),
+    many(Kind.condition),
+    Math.log1p(kinds[Kind.number]! + kinds[Kind.time]!),
+    yes(currencies > 0),
+    capitals / (words.length + 1),
     Math.log1p(new Set(numbers).size),
-    Math.log1p(count(lower, /[,，]/g)),
-    Math.log1p(count(lower, /\bthen\b|\bafter\b|\bbefore\b|\bnext\b/g)),
-    Math.log1p((sentences.at(-1) ?? "").length),
-    yes(/how many/.test(asked)),
-    yes(/how much/.test(asked)),
+    Math.log1p(commas),
+    many(Kind.order),
+    Math.log1p(lastSentence.length),
+    yes(asked.includes("how many")),
+    yes(asked.includes("how much")),
     yes(/total|altogether|combined/.test(asked)),
     Math.log1p(count(asked, quantity)),
     Math.log1p(quantities),
-    quantities / (sentences.length + 1),
-    Math.log1p(count(lower, /\bmore\b|\bless\b/g)),
+    quantities / (sentences + 1),
+    many(Kind.moreOrLess),
     yes(/percent|%/.test(asked)),
-    Math.log1p(count(lower, /\d+\/\d+/g)),
-    Math.log1p(count(lower, /\d+%/g)),
-    Math.log1p(count(lower, /[$€£¥]\d/g)),
-    Math.log1p(count(lower, /\d+\.\d/g)),
+    Math.log1p(slashes),
+    Math.log1p(rates),
+    Math.log1p(prices),
+    Math.log1p(decimals),
     longest / 100,
     densest,
-    Math.log1p(count(lower, /\b(?:he|she|they|it|her|his|their)\b/g)),
-    Math.log1p(count(lower, /\b(?:week|day|month|year|hour|minute|second)s?\b/g)),
-    Math.log1p(count(lower, /\bof\b/g)),
-    Math.log1p(count(lower, /\bthan\b/g)),
-    Math.log1p(count(text, /\b[A-Z][a-z]+/g))
+    many(Kind.pronoun),
+    many(Kind.time),
+    many(Kind.of),
+    many(Kind.than),
+    Math.log1p(names)
   )
 }
 
