@@ -1,5 +1,6 @@
 /** Street addresses of many countries: numbers and streets, flats, boxes, postal codes, and the block of lines they stand in. */
 import type { Found } from "./secrets.ts"
+import { matches, type Window } from "./windows.ts"
 
 const name = "[\\p{Lu}\\d][\\p{L}\\p{M}\\d.’'-]*"
 const streetWords =
@@ -31,13 +32,13 @@ const tail = new RegExp(
 
 /** Chinese addresses: from a province, city or district to the number of the house. */
 const chinese =
-  /(?:(?:[\p{Script=Han}]{2,7}?(?:省|自治区|特别行政区))?(?:[\p{Script=Han}]{1,9}?(?:市|自治州|盟|地区))(?:[\p{Script=Han}]{1,8}?(?:区|县|旗|市))?(?:[\p{Script=Han}]{1,8}?(?:街道|镇|乡))?[\p{Script=Han}\dA-Za-z-]{1,14}?\d{1,5}(?:号|弄|幢|栋|室|单元|楼|层|座|巷)(?:[\dA-Za-z-]{1,5}(?:号|弄|幢|栋|室|单元|楼|层|座)){0,4}|[\p{Script=Han}]{2,8}?(?:路|街|大道|巷|弄|胡同|道)\d{1,5}(?:号|弄)(?:[\dA-Za-z-]{1,5}(?:号|弄|幢|栋|室|单元|楼|层|座)){0,4})/gu
+  /(?:(?:[\p{Script=Han}]{2,7}?(?:省|自治区|特别行政区))?(?:[\p{Script=Han}]{1,9}?(?:市|自治州|盟|地区|县))(?:[\p{Script=Han}]{1,8}?(?:区|县|旗|市))?(?:[\p{Script=Han}]{1,8}?(?:街道|镇|乡))?[\p{Script=Han}\dA-Za-z-]{1,14}?\d{1,5}(?:号|弄|幢|栋|室|单元|楼|层|座|巷)(?:[\dA-Za-z-]{1,5}(?:号|弄|幢|栋|室|单元|楼|层|座)){0,4}|[\p{Script=Han}]{2,8}?(?:路|街|大道|巷|弄|胡同|道)\d{1,5}(?:号|弄)(?:[\dA-Za-z-]{1,5}(?:号|弄|幢|栋|室|单元|楼|层|座)){0,4})/gu
 const chineseLead = /^(?:.*?(?:住在|住址|地址|位于|家住|居住于|寄到|送到|现居|来自|在|是|为|到))/u
 
-export const addresses = (text: string, out: Array<Found>, minimum: number): void => {
+export const addresses = (text: string, windows: ReadonlyArray<Window>, out: Array<Found>, minimum: number): void => {
   if (minimum > 0.6) return
   if (/[号弄室]/.test(text)) {
-    for (const match of text.matchAll(chinese)) {
+    for (const match of matches(chinese, text)) {
       const lead = chineseLead.exec(match[0])?.[0].length ?? 0
       out.push({
         start: match.index + lead,
@@ -47,42 +48,45 @@ export const addresses = (text: string, out: Array<Found>, minimum: number): voi
       })
     }
   }
-  for (const pattern of [military, box]) {
-    for (const match of text.matchAll(pattern))
+  for (const pattern of windows.length === 0 ? [] : [military, box]) {
+    for (const match of matches(pattern, text))
       out.push({ start: match.index, end: match.index + match[0].length, type: "STREET_ADDRESS", confidence: 0.85 })
   }
-  for (const match of text.matchAll(corner)) {
-    out.push({ start: match.index, end: match.index + match[0].length, type: "STREET_ADDRESS", confidence: 0.8 })
+  if (text.includes("corner of")) {
+    for (const match of matches(corner, text)) {
+      out.push({ start: match.index, end: match.index + match[0].length, type: "STREET_ADDRESS", confidence: 0.8 })
+    }
   }
   let done = 0
-  for (const match of text.matchAll(core)) {
-    let start = match.index
-    if (start < done) continue
-    let end = start + match[0].length
-    const ahead = flatAhead.exec(text.slice(Math.max(0, start - 24), start))
-    const inBlock = ahead !== null || /(?:^|[\r\n])[\s>?*|-]*$/.test(text.slice(Math.max(0, start - 12), start))
-    if (inBlock) {
-      if (ahead !== null)
-        out.push({
-          start: start - ahead[0].length,
-          end: start - 1 - (ahead[0].length - ahead[0].trimEnd().length - 1),
-          type: "STREET_ADDRESS",
-          confidence: 0.75
-        })
-      const number = /^\d{1,6}[A-Za-z]?,? (?=\S*\p{L}|\d+\S* \p{L})/u.exec(match[0])
-      if (number !== null) {
-        out.push({ start, end: start + number[0].trimEnd().length, type: "STREET_ADDRESS", confidence: 0.75 })
-        start += number[0].length
+  for (const window of windows)
+    for (const match of matches(core, window.text)) {
+      let start = window.start + match.index
+      if (start < done || !/\p{L}/u.test(match[0])) continue
+      let end = start + match[0].length
+      const ahead = flatAhead.exec(text.slice(Math.max(0, start - 24), start))
+      const inBlock = ahead !== null || /(?:^|[\r\n])[\s>?*|-]*$/.test(text.slice(Math.max(0, start - 12), start))
+      if (inBlock) {
+        if (ahead !== null)
+          out.push({
+            start: start - ahead[0].length,
+            end: start - 1 - (ahead[0].length - ahead[0].trimEnd().length - 1),
+            type: "STREET_ADDRESS",
+            confidence: 0.75
+          })
+        const number = /^\d{1,6}[A-Za-z]?,? (?=\S*\p{L}|\d+\S* \p{L})/u.exec(match[0])
+        if (number !== null) {
+          out.push({ start, end: start + number[0].trimEnd().length, type: "STREET_ADDRESS", confidence: 0.75 })
+          start += number[0].length
+        }
+        out.push({ start, end, type: "STREET_ADDRESS", confidence: 0.9 })
+        done = block(text, end, out)
+        continue
       }
-      out.push({ start, end, type: "STREET_ADDRESS", confidence: 0.9 })
-      done = block(text, end, out)
-      continue
+      const rest = tail.exec(text.slice(end, end + 160))
+      if (rest !== null && (/\d/.test(rest[0]) || /,/.test(rest[0]))) end += rest[0].replace(/[\s,]+$/, "").length
+      out.push({ start, end, type: "STREET_ADDRESS", confidence: /\d/.test(match[0]) ? 0.9 : 0.4 })
+      done = end
     }
-    const rest = tail.exec(text.slice(end, end + 160))
-    if (rest !== null && (/\d/.test(rest[0]) || /,/.test(rest[0]))) end += rest[0].replace(/[\s,]+$/, "").length
-    out.push({ start, end, type: "STREET_ADDRESS", confidence: /\d/.test(match[0]) ? 0.9 : 0.4 })
-    done = end
-  }
 }
 
 const flatAhead = new RegExp(`${flat} $`, "iu")

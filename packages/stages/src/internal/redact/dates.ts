@@ -1,5 +1,6 @@
 /** Dates, times and ages. */
 import type { Found } from "./secrets.ts"
+import { matches, type Window } from "./windows.ts"
 
 const months =
   "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
@@ -25,15 +26,16 @@ const push = (text: string, out: Array<Found>, start: number, end: number, confi
   out.push({ start, end, type: born ? "DATE_OF_BIRTH" : "DATE_TIME", confidence: born ? 0.9 : confidence })
 }
 
-export const dates = (text: string, out: Array<Found>): void => {
+export const dates = (text: string, windows: ReadonlyArray<Window>, out: Array<Found>): void => {
+  if (windows.length === 0) return
   const code = /[;{}]\s*$/m.test(text)
-  for (const match of text.matchAll(stamp)) {
+  for (const match of matches(stamp, text)) {
     const value = match[0]
     const [y, m, d] = [Number(value.slice(0, 4)), Number(value.slice(5, 7)), Number(value.slice(8, 10))]
     if (y > 1850 && y < 2150 && m >= 1 && m <= 12 && d >= 1 && d <= 31)
       push(text, out, match.index, match.index + value.length, code ? 0.4 : 0.75)
   }
-  for (const match of text.matchAll(numeric)) {
+  for (const match of matches(numeric, text)) {
     const [a, b, c] = match[0].split(/[./-]/).map(Number) as [number, number, number]
     const ok =
       match[0].length > 5 &&
@@ -43,7 +45,7 @@ export const dates = (text: string, out: Array<Found>): void => {
     const version = match[1] === "." && !/\.\d{4}$/.test(match[0])
     if (ok) push(text, out, match.index, match.index + match[0].length, version || code ? 0.4 : 0.7)
   }
-  for (const match of text.matchAll(short)) {
+  for (const match of matches(short, text)) {
     const [a, b] = match[0].split("/").map(Number) as [number, number]
     const cue = /\b(?:on|today is|date|due|by|until|since|from|is)\s*$/i.test(
       text.slice(Math.max(0, match.index - 16), match.index)
@@ -51,17 +53,20 @@ export const dates = (text: string, out: Array<Found>): void => {
     if (a > 0 && b > 0 && ((a <= 12 && b <= 31) || (a <= 31 && b <= 12)))
       push(text, out, match.index, match.index + match[0].length, cue && !code ? 0.55 : 0.3)
   }
-  for (const match of text.matchAll(written))
-    push(text, out, match.index, match.index + match[0].length, code ? 0.4 : 0.7)
-  for (const match of text.matchAll(chinese)) push(text, out, match.index, match.index + match[0].length, 0.8)
-  for (const match of text.matchAll(year)) {
+  for (const window of windows) {
+    for (const match of matches(written, window.text)) {
+      push(text, out, window.start + match.index, window.start + match.index + match[0].length, code ? 0.4 : 0.7)
+    }
+    for (const match of matches(age, window.text)) {
+      const digits = (match[1] ?? match[2] ?? match[3]) as string
+      const start = window.start + match.index + match[0].indexOf(digits)
+      if (Number(digits) <= 120)
+        out.push({ start, end: start + digits.length, type: "AGE", confidence: code ? 0.4 : 0.75 })
+    }
+  }
+  for (const match of matches(chinese, text)) push(text, out, match.index, match.index + match[0].length, 0.8)
+  for (const match of matches(year, text)) {
     const before = text.slice(Math.max(0, match.index - 12), match.index)
     push(text, out, match.index, match.index + 4, !code && (yearCue.test(before) || text.length < 8) ? 0.55 : 0.2)
-  }
-  for (const match of text.matchAll(age)) {
-    const digits = (match[1] ?? match[2] ?? match[3]) as string
-    const start = match.index + match[0].indexOf(digits)
-    if (Number(digits) <= 120)
-      out.push({ start, end: start + digits.length, type: "AGE", confidence: code ? 0.4 : 0.75 })
   }
 }

@@ -19,6 +19,8 @@ export interface Identifier {
   readonly context?: RegExp
   /** Whether the shape has digits only, and so can begin only where a digit does. */
   readonly digits: boolean
+  /** Whether it can begin only with a letter. */
+  readonly letters: boolean
 }
 
 const rows: Array<Identifier> = []
@@ -37,7 +39,8 @@ const add = (
     beside,
     ...(check === undefined ? {} : { check }),
     ...(context === undefined ? {} : { context: new RegExp(context, "iu") }),
-    digits: /^(?:\\d|\[[\d-]+\])/.test(shape) && !shape.startsWith("\\d{4}[. ]")
+    digits: /^(?:\\d|\[[\d-]+\])/.test(shape) && !shape.startsWith("\\d{4}[. ]"),
+    letters: /^(?:\(\?[!=][^)]*\))?(?:\[(?![^\]]*(?:\\d|\d))[A-Z]|[A-Zb])/.test(shape)
   })
 }
 const upper = (test: Identifier["check"]): Identifier["check"] => test
@@ -144,7 +147,7 @@ const dated = (yymmdd: string, centuries: ReadonlyArray<number> = [1900, 2000]):
 add(
   "CN_ID_CARD",
   "[1-8]\\d{5}(?:18|19|20)\\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\\d|3[01])\\d{3}[\\dX]",
-  0.97,
+  0.995,
   upper(Check.chinaResident)
 )
 add(

@@ -1,6 +1,7 @@
 /** Telephone numbers of all regions, by the numbering plans of libphonenumber and the ways in which people write them. */
 import { type CountryCode, parsePhoneNumberFromString } from "libphonenumber-js/max"
 import type { Found } from "./secrets.ts"
+import type { Window } from "./windows.ts"
 
 const candidate =
   /(?<![\w.@/$€£#=])(?:(?:\+|00)[\d][\d ()./–-]{5,22}\d|\(\+?\d{1,4}\)[ .-]?\d[\d ./()-]{4,16}\d|\d{1,5}(?:[ ./–-]{1,2}\(?\d{1,8}\)?){1,6}|\d{7,12})(?:(?: ?(?:x|ext\.?|#) ?)\d{1,6})?(?![\w@%])/g
@@ -61,8 +62,8 @@ const regions: ReadonlyArray<CountryCode> = [
 const validSomewhere = (written: string): boolean =>
   regions.some((region) => parsePhoneNumberFromString(written, region)?.isValid() === true)
 
-export const phones = (text: string, out: Array<Found>, minimum: number): void => {
-  if (!/\d/.test(text)) return
+export const phones = (text: string, windows: ReadonlyArray<Window>, out: Array<Found>, minimum: number): void => {
+  if (windows.length === 0) return
   const taken = out.filter((span) => span.confidence >= Math.max(minimum, 0.5))
   for (const match of text.matchAll(candidate)) {
     const written = match[0]

@@ -5,7 +5,8 @@ import { chinese } from "./chinese.ts"
 import { dates } from "./dates.ts"
 import { ibanEnd, identifiers, ipAt } from "./identifiers.ts"
 import { phones } from "./phones.ts"
-import { connections, type Found, markedKeyEnd, namedSecrets, privateKeys } from "./secrets.ts"
+import { connections, type Found, markedKeyEnd, mayBeginKey, namedSecrets, privateKeys } from "./secrets.ts"
+import { windowsOfDigits } from "./windows.ts"
 import { words } from "./words.ts"
 
 export interface ScanOptions {
@@ -40,10 +41,11 @@ export const scan = (text: string, options: ScanOptions = {}): ReadonlyArray<Fou
   const only = options.types === undefined ? undefined : new Set(options.types)
   const found: Array<Found> = []
   structured(text, found, minimum, only)
-  dates(text, found)
-  phones(text, found, minimum)
+  const windows = windowsOfDigits(text)
+  dates(text, windows, found)
+  phones(text, windows, found, minimum)
   if (only === undefined || wordTypes.some((type) => only.has(type))) {
-    addresses(text, found, minimum)
+    addresses(text, windows, found, minimum)
     words(text, found, minimum)
     chinese(text, found)
   }
@@ -64,7 +66,7 @@ const structured = (text: string, out: Array<Found>, minimum: number, only: Read
     const code = text.charCodeAt(i)
     if (!isAlphanumeric(code)) {
       if (code === 58 && text.charCodeAt(i + 1) === 58 && !isAlphanumeric(text.charCodeAt(i - 1))) ip(text, i, out)
-      else if (code === 43 && isDigit(text.charCodeAt(i + 1))) identify(text, i, rows, out, minimum)
+      else if (code === 43 && isDigit(text.charCodeAt(i + 1))) identify(text, i, rows, out, minimum, only !== undefined)
       i++
       continue
     }
@@ -87,13 +89,18 @@ const structured = (text: string, out: Array<Found>, minimum: number, only: Read
         joint === 58 ||
         ((joint === 45 || joint === 46) && isHex(code) && isHex(text.charCodeAt(end + 1)))
       if (near) {
-        identify(text, i, rows, out, minimum)
+        identify(text, i, rows, out, minimum, only !== undefined)
         const stop = ibanEnd(text, i)
         if (stop > 0) out.push({ start: i, end: stop, type: "IBAN_CODE", confidence: 0.97 })
         if (size <= 4) ip(text, i, out)
       }
     }
-    if (size >= 2 && (size >= 8 || !isAlphanumeric(text.charCodeAt(end + 1)) || isKeySign(text.charCodeAt(end)))) {
+    if (
+      (size >= 2 && (size >= 14 || isKeySign(joint)) && mayBeginKey(code, text.charCodeAt(i + 1))) ||
+      (size === 32 && joint === 45) ||
+      (digits === size && size >= 8 && joint === 58) ||
+      (size >= 24 && joint === 46)
+    ) {
       const stop = markedKeyEnd(text, i)
       if (stop > 0 && !isAlphanumeric(text.charCodeAt(stop))) {
         out.push({ start: i, end: stop, type: text.startsWith("eyJ", i) ? "JWT" : "API_KEY", confidence: 0.95 })
@@ -108,10 +115,23 @@ const structured = (text: string, out: Array<Found>, minimum: number, only: Read
 const isHex = (code: number): boolean => isDigit(code) || (code >= 65 && code <= 70) || (code >= 97 && code <= 102)
 const isKeySign = (code: number): boolean => code === 45 || code === 95 || code === 46 || code === 58 || code === 36
 
-const identify = (text: string, start: number, rows: typeof identifiers, out: Array<Found>, minimum: number): void => {
+/** What the types of one country are called when nobody asked for that country's. */
+const general: { readonly [type: string]: string } = {
+  TR_PHONE_NUMBER: "PHONE_NUMBER",
+  PH_MOBILE_NUMBER: "PHONE_NUMBER"
+}
+
+const identify = (
+  text: string,
+  start: number,
+  rows: typeof identifiers,
+  out: Array<Found>,
+  minimum: number,
+  only: boolean
+): void => {
   const startsWithDigit = isDigit(text.charCodeAt(start))
   for (const row of rows) {
-    if (row.digits && !startsWithDigit) continue
+    if (startsWithDigit ? row.letters : row.digits) continue
     row.shape.lastIndex = start
     const match = row.shape.exec(text)
     if (match === null) continue
@@ -124,7 +144,7 @@ const identify = (text: string, start: number, rows: typeof identifiers, out: Ar
     }
     if (confidence < minimum) continue
     if (confidence < 0.9 && insideLonger(text, start, end)) continue
-    out.push({ start, end, type: row.type, confidence })
+    out.push({ start, end, type: only ? row.type : (general[row.type] ?? row.type), confidence })
   }
 }
 

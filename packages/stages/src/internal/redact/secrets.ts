@@ -80,20 +80,20 @@ const marked = new RegExp(
 )
 
 /** What a marked key may begin with: two characters, for a quick look before the long expression. */
-const beginnings = new Set<string>()
-for (const each of "AK AS AR AI AG AN AB AC ya GO gh gi gl xo xa sk pk rk wh se gs pp r8 hf fw nv tg cs SG ke re np py ru dc do dp sh sq EA ac SK li nt fi hv sn NR PM sb ps AT LT ey ag PR M N O".split(
+const beginnings = new Uint8Array(128 * 128)
+for (const each of "AK AS AR AI AG AN AB AC GO gh gi gl xo xa sk pk rk wh se gs pp r8 hf fw nv tg cs SG ke re np py ru dc do dp sh sq EA ac SK li nt fi hv sn NR PM sb ps AT LT ey ag PR ya".split(
   " "
-))
-  beginnings.add(each)
+)) {
+  beginnings[each.charCodeAt(0) * 128 + each.charCodeAt(1)] = 1
+}
+export const mayBeginKey = (first: number, second: number): boolean =>
+  first < 128 && second < 128 && beginnings[first * 128 + second] === 1
 
-/** The end of a marked key at `start`, or -1. `end` is the end of the word that begins there. */
+/** The end of a marked key at `start`, or -1. */
 export const markedKeyEnd = (text: string, start: number): number => {
-  const first = text[start] as string
-  if (!beginnings.has(text.slice(start, start + 2)) && !beginnings.has(first) && !/[0-9a-f]/.test(first)) return -1
   marked.lastIndex = start
   const match = marked.exec(text)
-  if (match === null) return -1
-  return start + match[0].length
+  return match === null ? -1 : start + match[0].length
 }
 
 const pem =
@@ -108,7 +108,7 @@ export const privateKeys = (text: string, out: Array<Found>): void => {
 }
 
 const named =
-  /(?:pass ?word|passwd|passphrase|pass ?code|\bpwd|secret(?:[ _-]?key)?|api[ _-]?key|access[ _-]?key(?:[ _-]?id)?|auth[ _-]?token|access[ _-]?token|refresh[ _-]?token|client[ _-]?secret|private[ _-]?key|signing[ _-]?key|encryption[ _-]?key|account[ _-]?key|credentials?|bearer|authorization|\bpin|密码|口令|密钥|暗号|パスワード|비밀번호|пароль|mot de passe|passwort|kennwort|contraseña|senha|wachtwoord|hasło|lösenord)["'`\]]{0,2}(?:\s*(?:[:=：]|=>|:=)\s*|\s+(?:is|was|are|ist|est|es|é|是|为|:)\s*|[是为：]\s*|\s+)(?:(?:basic|bearer|token)\s+)?(["'`“「]?)([^\s"'`“”「」<>，。；]{4,512})/giu
+  /(?:pass ?word|passwd|passphrase|pass ?code|\bpwd|secret(?:[ _-]?key)?|api[ _-]?key|access[ _-]?key(?:[ _-]?id)?|auth[ _-]?token|access[ _-]?token|refresh[ _-]?token|client[ _-]?secret|private[ _-]?key|signing[ _-]?key|encryption[ _-]?key|account[ _-]?key|credentials?|bearer|authorization|\bpin|密码|口令|密钥|暗号|パスワード|비밀번호|пароль|mot de passe|passwort|kennwort|contraseña|senha|wachtwoord|hasło|lösenord)["'`\]]{0,2}(?:\s*(?:[:=：]|=>|:=)\s*|\s+(?:is|was|are|ist|est|es|é|是|为|:)\s*|[是为：]\s*|\s+)(?:(?:basic|bearer|token)\s+)?(["'`“「]?)([^\s"'`“”「」<>，。；]{4,512})/iuy
 
 const placeholderWords =
   /^(?:null|none|nil|true|false|undefined|string|number|boolean|required|optional|example|changeme|redacted|todo|your\S*|my\S*|\*+|x+|<\S*|\$\{?\S*|%\S*|process\.\S*|os\.\S*|env\.\S*|this\.\S*|self\.\S*|config\.\S*|\(\S*|\{\S*|\[\S*)$/i
@@ -122,19 +122,22 @@ export const entropy = (text: string): number => {
   return sum
 }
 
-const maybeNamed =
-  /pass|pwd|secret|key|token|credential|bearer|authori|pin|密|口令|暗号|パスワード|비밀|парол|kennwort|contrase|senha|wacht|hasło|lösenord/i
+const beginningsOfNames =
+  /pass|pwd|secret|api|access|auth|refresh|client|private|signing|encryption|account|credential|bearer|\bpin|mot de|kennwort|contrase|senha|wacht|hasło|lösenord|密|口令|暗号|パスワード|비밀|парол/gi
 
 /** Values next to words such as `password`: random ones, and any that is quoted or assigned and looks like no word. */
 export const namedSecrets = (text: string, out: Array<Found>): void => {
-  if (!maybeNamed.test(text)) return
-  named.lastIndex = 0
-  for (let match = named.exec(text); match !== null; match = named.exec(text)) {
+  let from = 0
+  for (const beginning of text.matchAll(beginningsOfNames)) {
+    if (beginning.index < from) continue
+    named.lastIndex = beginning.index
+    const match = named.exec(text)
+    if (match === null) continue
     const quote = match[1] as string
     let value = match[2] as string
     const start = match.index + match[0].length - value.length
     if (quote === "") value = value.replace(/[),;:.!?\]}]+$/, "")
-    named.lastIndex = Math.max(match.index + 4, start - 1)
+    from = start - 1
     if (value.length < 4 || placeholderWords.test(value)) continue
     const assigned = /[:=：是为]|\bis\b/.test(match[0].slice(0, start - match.index))
     const classes =

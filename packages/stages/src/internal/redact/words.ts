@@ -148,23 +148,104 @@ interface Token {
   readonly shape: "T" | "U" | "I" | "l"
 }
 
-const wordPattern = /[\p{L}\p{M}]+(?:[’'`][\p{L}\p{M}]{2,}|-[\p{L}\p{M}]+)*/gu
+/** 1 for letters and marks, 2 for capitals, 3 for what is neither; 0 where nobody asked yet. */
+const classes = new Uint8Array(65536)
+const classify = (code: number): number => {
+  const char = String.fromCharCode(code)
+  const letter =
+    (code >= 0xd800 && code < 0xe000) || !/[\p{L}\p{M}]/u.test(char) ? 3 : char !== char.toLowerCase() ? 2 : 1
+  classes[code] = letter
+  return letter
+}
+const classOf = (code: number): number => classes[code] || classify(code)
 
-const tokens = (text: string): ReadonlyArray<Token> => {
-  const map = load()
-  const out: Array<Token> = []
-  for (const match of text.matchAll(wordPattern)) {
-    const written = match[0]
-    const first = written[0] as string
-    const lower = written.toLowerCase()
-    let shape: Token["shape"] = "l"
-    if (first !== first.toLowerCase() || first !== first.toLocaleLowerCase()) {
-      const rest = written.slice(1)
-      shape = rest === "" ? "I" : rest === rest.toUpperCase() && rest !== rest.toLowerCase() ? "U" : "T"
-    }
-    out.push({ start: match.index, end: match.index + written.length, word: lower, flag: map.get(lower) ?? 0, shape })
+const lowerOf = (code: number): number => String.fromCharCode(code).toLowerCase().charCodeAt(0)
+
+const seed = 0x811c9dc5
+const mix = (hash: number, code: number): number => Math.imul(hash ^ code, 0x01000193)
+
+/** The flags by the FNV-1a hash of the word, in open addressing: most words of a text are looked up without being cut out of it. */
+const slots = 1 << 18
+let hashes: Int32Array | undefined
+let values: Int32Array
+const index = (map: ReadonlyMap<string, number>): void => {
+  hashes = new Int32Array(slots)
+  values = new Int32Array(slots)
+  for (const [word, flag] of map) {
+    let hash = seed
+    for (let i = 0; i < word.length; i++) hash = mix(hash, word.charCodeAt(i))
+    let slot = (hash ^ (hash >>> 15)) & (slots - 1)
+    while (values[slot] !== 0 && hashes[slot] !== hash) slot = (slot + 1) & (slots - 1)
+    hashes[slot] = hash
+    values[slot] = (values[slot] as number) | flag
   }
-  return out
+}
+const flagOf = (hash: number): number => {
+  let slot = (hash ^ (hash >>> 15)) & (slots - 1)
+  while (values[slot] !== 0) {
+    if ((hashes as Int32Array)[slot] === hash) return values[slot] as number
+    slot = (slot + 1) & (slots - 1)
+  }
+  return 0
+}
+
+/** The words that may matter: those with a capital, and those that a list knows. */
+const tokens = (text: string): { readonly list: ReadonlyArray<Token>; readonly upper: boolean } => {
+  if (hashes === undefined) index(load())
+  const list: Array<Token> = []
+  let words = 0
+  let upperWords = 0
+  const length = text.length
+  for (let i = 0; i < length; ) {
+    const first = classOf(text.charCodeAt(i))
+    if (first === 3) {
+      i++
+      continue
+    }
+    const start = i
+    let capitals = 0
+    let letters = 0
+    let hash = seed
+    while (i < length) {
+      const code = text.charCodeAt(i)
+      const kind = classOf(code)
+      if (kind === 3) {
+        // An apostrophe or a hyphen between letters belongs to the word; the short endings after an apostrophe do not.
+        const joined = classOf(text.charCodeAt(i + 1)) !== 3 && i + 1 < length
+        if (code === 45 && joined) {
+          hash = mix(hash, code)
+          i++
+          continue
+        }
+        if (
+          (code === 39 || code === 0x2019 || code === 96) &&
+          joined &&
+          classOf(text.charCodeAt(i + 2)) !== 3 &&
+          i + 2 < length
+        ) {
+          hash = mix(hash, code)
+          i++
+          continue
+        }
+        break
+      }
+      letters++
+      if (kind === 2) {
+        capitals++
+        hash = mix(hash, code < 128 ? code | 32 : lowerOf(code))
+      } else hash = mix(hash, code)
+      i++
+    }
+    words++
+    const flag = flagOf(hash)
+    let shape: Token["shape"] = "l"
+    if (first === 2) {
+      shape = i - start === 1 ? "I" : capitals === letters ? "U" : "T"
+      if (shape === "U") upperWords++
+    }
+    if (flag !== 0 || shape !== "l") list.push({ start, end: i, word: text.slice(start, i).toLowerCase(), flag, shape })
+  }
+  return { list, upper: upperWords > words / 2 }
 }
 
 const sentenceStart = (text: string, start: number): boolean => {
@@ -207,13 +288,12 @@ const organisationCue =
 
 /** Adds what the words of a text say. In code only what is sure counts. */
 export const words = (text: string, out: Array<Found>, minimum: number): void => {
-  const list = tokens(text)
+  const { list, upper: upperText } = tokens(text)
   const code = codeShare(text) > 0.022
   const push = (start: number, end: number, type: string, confidence: number) => {
     const kept = code ? confidence - 0.4 : confidence
     if (kept >= minimum) out.push({ start, end, type, confidence: kept })
   }
-  const upperText = list.filter((token) => token.shape === "U").length > list.length / 2
   const between = (i: number): string => text.slice((list[i] as Token).end, (list[i + 1] as Token).start)
 
   for (let i = 0; i < list.length; i++) {
@@ -231,6 +311,7 @@ export const words = (text: string, out: Array<Found>, minimum: number): void =>
     }
     // Forms of address, and the names behind them.
     if (
+      token.flag & Title &&
       strictTitles.has(token.word) &&
       i + 1 < list.length &&
       /^\.? $/.test(between(i)) &&
@@ -255,7 +336,7 @@ export const words = (text: string, out: Array<Found>, minimum: number): void =>
       }
     }
     // Places of several words.
-    if (token.flag & PlaceStart && (capital || token.flag & PlaceStart)) {
+    if (token.flag & PlaceStart && (capital || !(token.flag & (Stop | Particle)))) {
       let stop = -1
       for (let j = i + 1; j < Math.min(list.length, i + 6) && /^[ -]$/.test(between(j - 1)); j++) {
         if (places.has(text.slice(token.start, (list[j] as Token).end).toLowerCase())) stop = j
@@ -319,7 +400,7 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
   const head = run[0] as Token
   const tail = run[run.length - 1] as Token
   if (run.length === 1 && head.shape === "I") return to
-  const before = text.slice(Math.max(0, head.start - 40), head.start)
+  const before = text.slice(Math.max(0, head.start - 30), head.start)
   const after = text.slice(tail.end, tail.end + 24)
   const inSentence = begin > from || !start
   const known = run.filter((token) => nameFlag(token) && !(token.flag & Stop)).length
