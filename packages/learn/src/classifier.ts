@@ -10,7 +10,7 @@
  */
 import * as Featuriser from "@interlock/stages/classify/featuriser"
 import * as LinearModel from "@interlock/stages/classify/linearModel"
-import { Effect, Schema } from "effect"
+import { Effect, FileSystem, Path, Result, Schema } from "effect"
 
 /**
  * A text and what it is. The label `unknown` is for texts out of scope: they teach the guard, and are never predicted.
@@ -27,14 +27,15 @@ export const Row = Schema.Struct({ text: Schema.String, label: Schema.NonEmptySt
 export type Row = typeof Row.Type
 
 /**
- * Why rows cannot be trained on. `row` counts from 1.
+ * Why rows cannot be trained on.
  *
  * @category errors
  * @since 0.1.0
  */
 export class TrainingError extends Schema.TaggedError<TrainingError>()("@interlock/learn/TrainingError", {
-  reason: Schema.Literals(["Empty", "OneLabel", "Row"]),
-  row: Schema.optionalKey(Schema.Int),
+  reason: Schema.Literals(["Empty", "OneLabel", "Malformed", "Unlabelled"]),
+  /** The line of the file. */
+  line: Schema.optionalKey(Schema.Int),
   message: Schema.String
 }) {}
 
@@ -45,6 +46,7 @@ export class TrainingError extends Schema.TaggedError<TrainingError>()("@interlo
  * @since 0.1.0
  */
 export interface Trained {
+  readonly name: string
   readonly artefact: Uint8Array
   readonly labels: ReadonlyArray<string>
   readonly rows: number
@@ -55,6 +57,63 @@ export interface Trained {
     readonly unknownRecall: number
   }
 }
+
+const decodeJson = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
+const decodeRow = Schema.decodeUnknownResult(Row)
+const isUnlabelled = Schema.is(
+  Schema.Struct({ text: Schema.String, label: Schema.optionalKey(Schema.NullishOr(Schema.Literal(""))) })
+)
+
+/**
+ * Reads rows from JSON lines `{text, label}`; empty lines are skipped. `name` is what messages call the file.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const parse = Effect.fnUntraced(function* (content: string, name: string) {
+  const rows: Array<Row> = []
+  for (const [index, each] of content.split("\n").entries()) {
+    if (each.trim() === "") continue
+    const line = index + 1
+    const json = decodeJson(each)
+    if (Result.isSuccess(json) && isUnlabelled(json.success)) {
+      return yield* new TrainingError({
+        reason: "Unlabelled",
+        line,
+        message: `line ${line} of ${name} has a text without a label: label it, or leave the line out`
+      })
+    }
+    const row = Result.flatMap(json, decodeRow)
+    if (Result.isFailure(row)) {
+      return yield* new TrainingError({
+        reason: "Malformed",
+        line,
+        message: `line ${line} of ${name} is no row: it must be one JSON object {"text": string, "label": string}`
+      })
+    }
+    rows.push(row.success)
+  }
+  return rows
+})
+
+/**
+ * Writes an artefact into a folder as `NAME.classifier`, aside first and then renamed, so that a half-written one is never there.
+ *
+ * @category saving
+ * @since 0.1.0
+ */
+export const save = Effect.fnUntraced(function* (trained: Trained, folder: string) {
+  const files = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  yield* files.makeDirectory(folder, { recursive: true })
+  const target = path.join(folder, `${trained.name}.classifier`)
+  const aside = `${target}.${process.pid}.partial`
+  yield* files.writeFile(aside, trained.artefact).pipe(
+    Effect.andThen(files.rename(aside, target)),
+    Effect.onError(() => Effect.ignore(files.remove(aside, { force: true })))
+  )
+  return target
+})
 
 const kindWeights = [1, 1, 0.7, 0.6]
 const cost = 2
@@ -470,6 +529,7 @@ const trainSync = (rows: ReadonlyArray<Row>, labels: ReadonlyArray<string>, name
     weights
   })
   return {
+    name,
     artefact,
     labels,
     rows: rows.length,

@@ -4,6 +4,8 @@
  * @since 0.1.0
  */
 import { Command } from "effect/cli"
+import { classifier } from "../learn/classifier.ts"
+import { requestTypes } from "../learn/requestTypes.ts"
 import { router } from "../learn/router.ts"
 
 /**
@@ -14,5 +16,5 @@ import { router } from "../learn/router.ts"
  */
 export const command = Command.make("learn").pipe(
   Command.withDescription("Train a classifier or a router"),
-  Command.withSubcommands([router])
+  Command.withSubcommands([classifier, requestTypes, router])
 )

@@ -1,0 +1,52 @@
+/**
+ * `interlock learn classifier`: trains the local classifier of `classify` on labelled texts.
+ *
+ * @since 0.1.0
+ */
+import * as Classifier from "@interlock/learn/classifier"
+import { Console, Effect, FileSystem } from "effect"
+import { Command, Flag } from "effect/cli"
+
+const percent = (value: number): string => `${(value * 100).toFixed(1)} %`
+
+/**
+ * Writes what was trained, and says where it is and how well it did on held-out rows.
+ *
+ * @category reporting
+ * @since 0.1.0
+ */
+export const write = Effect.fnUntraced(function* (trained: Classifier.Trained, out: string) {
+  const file = yield* Classifier.save(trained, out)
+  yield* Console.log(
+    [
+      `${trained.rows} rows, ${trained.labels.length} labels.`,
+      `On ${trained.heldOut.rows} held-out rows: ${percent(trained.heldOut.accuracy)} right; of texts out of scope, ${percent(trained.heldOut.unknownRecall)} are said to be unknown.`,
+      `Wrote ${file} (${(trained.artefact.length / 1024).toFixed(0)} KiB). Load it with layerLinear({ artefact: "${file}" }).`
+    ].join("\n")
+  )
+})
+
+/**
+ * `interlock learn classifier`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const classifier = Command.make(
+  "classifier",
+  {
+    train: Flag.String("train").pipe(
+      Flag.withDescription("JSON lines {text, label}; the label `unknown` is for texts out of scope")
+    ),
+    out: Flag.String("out").pipe(Flag.withDescription("The folder to write the artefact to")),
+    name: Flag.String("name").pipe(
+      Flag.withDescription("The name of the artefact and its file"),
+      Flag.withDefault("classifier")
+    )
+  },
+  Effect.fnUntraced(function* ({ name, out, train }) {
+    const files = yield* FileSystem.FileSystem
+    const rows = yield* Classifier.parse(yield* files.readFileString(train), train)
+    yield* write(yield* Classifier.train(rows, { name }), out)
+  })
+).pipe(Command.withDescription("Train a classifier on labelled texts"))
