@@ -2,7 +2,7 @@ import { describe, expect, it, layer } from "@effect/vitest"
 import * as Connection from "@interlock/redis/connection"
 import * as LimitStore from "@interlock/redis/limitStore"
 import * as Store from "@interlock/stages/limit/store"
-import { Effect, Fiber, Layer } from "effect"
+import { Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import * as Server from "./server.ts"
@@ -156,6 +156,40 @@ layer(connected)("LimitStore on Redis", (it) => {
         )
       )
     })
+  )
+
+  it.effect("frees the places of a process that died, and keeps those of one that lives", () =>
+    Effect.gen(function* () {
+      const connection = yield* Connection.RedisConnection
+      const name = unique()
+      let now = 20_000 * 86_400_000
+      const store = Effect.gen(function* () {
+        const built = yield* Layer.build(LimitStore.layerAt({ name, placeTimeToLive: "30 seconds" }, () => now * 1000))
+        return yield* Effect.provide(Store.LimitStore, built)
+      }).pipe(Effect.provideService(Connection.RedisConnection, connection))
+      const pass = (milliseconds: number) => {
+        now += milliseconds
+        return TestClock.adjust(milliseconds)
+      }
+      const places = [Store.concurrent({ key: "places", limit: 2 })]
+      const dying = yield* Scope.make()
+      const dead = yield* Scope.provide(store, dying)
+      const alive = yield* store
+      yield* dead.reserve(places)
+      const held = yield* alive.reserve(places)
+      // The process dies: its scope is gone, and nobody settles.
+      yield* Scope.close(dying, Exit.void)
+      for (let time = 0; time < 29_000; time += 1000) {
+        yield* pass(1000)
+        expect((yield* alive.reserve(places))._tag).toBe("Refused")
+      }
+      yield* pass(2000)
+      expect((yield* alive.reserve(places))._tag).toBe("Allowed")
+      expect((yield* alive.reserve(places))._tag).toBe("Refused")
+      if (held._tag === "Refused") throw new Error("refused")
+      yield* alive.settle(held.reservation, [0])
+      expect((yield* alive.reserve(places))._tag).toBe("Allowed")
+    }).pipe(Effect.scoped)
   )
 
   it.effect("says what is wrong with a setting", () =>
