@@ -13,10 +13,15 @@
 import { createReadStream, createWriteStream } from "node:fs"
 import { createInterface } from "node:readline"
 import { parseArgs } from "node:util"
+import { Pipeline, Reply } from "@interlock/core"
+import { Caller, Chat, ChosenModel, Parameters, Part, Prompt, SafePrompt, type SafeText } from "@interlock/model"
+import { cache } from "@interlock/stages/cache"
 import { layerHashed } from "@interlock/stages/cache/embedder"
+import { canonicalHash } from "@interlock/stages/cache/key"
 import { layer, type Question, SemanticTier } from "@interlock/stages/cache/semantic"
-import { layerScan } from "@interlock/stages/cache/vectorIndex"
-import { Effect, Layer, Random } from "effect"
+import { type CacheStore, layerMemory } from "@interlock/stages/cache/store"
+import { layerScan, VectorIndex } from "@interlock/stages/cache/vectorIndex"
+import { Context, Effect, Layer, Random } from "effect"
 
 const tier = (alpha: number) => layer({ alpha }).pipe(Layer.provide([layerHashed(), layerScan()]))
 
@@ -124,6 +129,110 @@ const pairs = Effect.fnUntraced(function* (file: string, alpha: number) {
   report(alpha, row, hits, wrong, judged, threshold ?? "off")
 })
 
+const microseconds = async (times: number, effect: Effect.Effect<unknown, unknown>) => {
+  const rounds: Array<number> = []
+  for (let round = 0; round < 7; round++) {
+    const start = performance.now()
+    await Effect.runPromise(Effect.repeat(effect, { times: times - 1 }))
+    rounds.push(((performance.now() - start) * 1_000) / times)
+  }
+  return rounds.sort((a, b) => a - b)[3]!
+}
+
+/** Stands in for `redact`, which alone may make `SafeText`: the bench measures what stands below it. */
+const safe = (text: string): Prompt.Prompt<SafeText> => JSON.parse(JSON.stringify(Prompt.make(text)))
+
+const table = Effect.fnUntraced(function* () {
+  let calls = 0
+  const answer = Pipeline.handler("answer", { needs: {} }, () =>
+    Effect.sync(() => {
+      calls++
+      return Reply.whole(Part.text("An answer of some length. ".repeat(20)))
+    }).pipe(Effect.delay("20 millis"))
+  )
+  const pipeline = Pipeline.make("bench", {
+    input: [SafePrompt, Caller, ChosenModel, Parameters],
+    protocol: Chat.protocol
+  })
+    .use(cache)
+    .to(answer)
+  const facts = (text: string) =>
+    SafePrompt.context(safe(text)).pipe(
+      Context.add(Caller, { tenant: "acme" }),
+      Context.add(ChosenModel, { provider: "openai", model: "gpt-5" }),
+      Context.add(Parameters, { temperature: 0 })
+    )
+  const result: Record<string, number> = {}
+  const say = (name: string, value: number, text: string) => {
+    result[name] = Number(value.toFixed(3))
+    console.log(`${text.padEnd(44)} ${value.toFixed(2)}`)
+  }
+
+  const eightKilobytes = {
+    tenant: "acme",
+    model: "gpt-5",
+    prompt: JSON.parse(
+      JSON.stringify(
+        Prompt.make(
+          Array.from(
+            { length: 10 },
+            (_, index) => ({ role: "user", content: `${index}${"word ".repeat(162)}` }) as const
+          )
+        )
+      )
+    ),
+    parameters: { temperature: 0, maxOutputTokens: 500 }
+  }
+  say(
+    "keyMicros",
+    yield* Effect.promise(() =>
+      microseconds(
+        5_000,
+        Effect.sync(() => canonicalHash(eightKilobytes))
+      )
+    ),
+    "key of an 8 KB prompt, us"
+  )
+
+  const measureHits = Effect.gen(function* () {
+    const context = yield* Effect.context<CacheStore>()
+    const hit = Effect.provideContext(pipeline.run(facts("What are your opening hours?")), context)
+    yield* hit
+    return yield* Effect.promise(() => microseconds(2_000, hit))
+  })
+  say("memoryHitMicros", yield* Effect.provide(measureHits, layerMemory()), "exact hit in memory, us")
+
+  calls = 0
+  const many = pipeline.run(facts("the same question"))
+  yield* Effect.all(
+    Array.from({ length: 10_000 }, () => many),
+    { concurrency: "unbounded" }
+  ).pipe(Effect.provide(layerMemory()))
+  say("upstreamCallsOf10000", calls, "upstream calls of 10,000 equal ones at once")
+
+  for (const size of [1_000, 10_000, 100_000]) {
+    yield* Effect.gen(function* () {
+      const index = yield* VectorIndex
+      let seed = 1
+      const vector = () =>
+        Float32Array.from({ length: 384 }, () => {
+          seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) | 0
+          return seed / 2 ** 31
+        })
+      for (let position = 0; position < size; position++) yield* index.add("p", String(position), vector())
+      const times: Array<number> = []
+      for (let query = 0; query < 101; query++) {
+        const asked = vector()
+        const start = performance.now()
+        yield* index.search("p", asked, 10)
+        times.push(performance.now() - start)
+      }
+      say(`lookupMs${size}`, times.sort((a, b) => a - b)[50]!, `semantic lookup p50, ${size} x 384, ms`)
+    }).pipe(Effect.provide(layerScan()))
+  }
+  console.log(JSON.stringify(result))
+})
+
 export const run = async (argv: ReadonlyArray<string>): Promise<void> => {
   const { values } = parseArgs({
     args: [...argv],
@@ -140,4 +249,5 @@ export const run = async (argv: ReadonlyArray<string>): Promise<void> => {
     const program = values.intents === undefined ? pairs(file, alpha) : intents(file, alpha, values.decisions)
     await Effect.runPromise(program.pipe(Effect.provide(tier(alpha)), Random.withSeed("interlock")))
   }
+  if (file === undefined) await Effect.runPromise(table())
 }
