@@ -23,6 +23,7 @@ import * as Entry from "./audit/entry.ts"
 import type { AuditError } from "./audit/error.ts"
 import { AuditLog } from "./audit/log.ts"
 import type { Facts, Outcome, Personal } from "./audit/record.ts"
+import { Witness } from "./redact/witness.ts"
 
 export { AuditError } from "./audit/error.ts"
 export { AuditLog, layerFiles, layerMemory } from "./audit/log.ts"
@@ -51,6 +52,11 @@ export interface Policy {
    * while the model works, and durable before the first part reaches the caller. Default `before-call`.
    */
   readonly request: "before-call" | "before-answer"
+  /**
+   * Whether the values behind the placeholders of the prompt are kept too: sealed under the subject's key, with the redacted text, and
+   * never exported. `leave-out` by default; `seal` lets whoever has the root key read them until the subject is erased.
+   */
+  readonly values: "leave-out" | "seal"
   /** How many characters of the prompt, and of the answer, are kept. Default 65,536. */
   readonly textLimit: number
 }
@@ -62,7 +68,7 @@ export interface Policy {
  * @since 0.1.0
  */
 export const AuditPolicy: Context.Reference<Policy> = Context.Reference("@interlock/stages/AuditPolicy", {
-  defaultValue: (): Policy => ({ onFailure: "refuse", request: "before-call", textLimit: 65_536 })
+  defaultValue: (): Policy => ({ onFailure: "refuse", request: "before-call", values: "leave-out", textLimit: 65_536 })
 })
 
 /** What is known of a call so far. */
@@ -75,6 +81,8 @@ interface Draft {
   /** The writing of the request, once `auditText` has begun it. */
   request: Fiber.Fiber<unknown, AuditError> | undefined
   answer: Answer | undefined
+  /** The values behind the placeholders, where the policy seals them. */
+  values: ReadonlyMap<string, string>
   finished: boolean
 }
 
@@ -176,6 +184,7 @@ const begin = Effect.fnUntraced(function* (caller: Identity) {
     trace: Option.isNone(span) ? undefined : { traceId: span.value.traceId, spanId: span.value.spanId },
     request: undefined,
     answer: undefined,
+    values: new Map(),
     finished: false
   }
   return draft
@@ -219,6 +228,12 @@ export const audit = Stage.around(
     const draft = yield* begin(caller)
     drafts.set(record, draft)
     let firstPartAt: number | undefined
+    const witness: Witness | undefined =
+      policy.values === "leave-out"
+        ? undefined
+        : (values) => {
+            draft.values = values
+          }
 
     const finish = (cause: Cause.Cause<unknown> | undefined): Effect.Effect<void, AuditError> =>
       Effect.suspend(() => {
@@ -245,7 +260,11 @@ export const audit = Stage.around(
 
     return yield* Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
-        const exit = yield* Effect.exit(restore(Effect.provideService(next(record), Journal.Journal, journal)))
+        const below = next(record).pipe(
+          Effect.provideService(Journal.Journal, journal),
+          Effect.provideService(Witness, witness)
+        )
+        const exit = yield* Effect.exit(restore(below))
         if (exit._tag === "Failure") {
           yield* finishQuietly(exit.cause)
           return yield* Effect.failCause(exit.cause)
@@ -281,7 +300,7 @@ const capture = (answer: Answer, limit: number, part: Part.Part): void => {
   else if (part.type === "finish") answer.finish = part
 }
 
-const promptOf = (prompt: Prompt.Prompt<SafeText>, limit: number): PersonalSection => {
+const promptOf = (prompt: Prompt.Prompt<SafeText>, draft: Draft, limit: number): PersonalSection => {
   let left = limit
   let truncated = false
   const messages = prompt.content.map((message) => {
@@ -291,7 +310,12 @@ const promptOf = (prompt: Prompt.Prompt<SafeText>, limit: number): PersonalSecti
     truncated ||= kept.length < text.length
     return { role: message.role, text: kept }
   })
-  return { prompt: messages, ...(truncated ? { truncated } : {}) }
+  const shown = [...draft.values].filter(([placeholder]) => messages.some(({ text }) => text.includes(placeholder)))
+  return {
+    prompt: messages,
+    ...(shown.length === 0 ? {} : { values: Object.fromEntries(shown) }),
+    ...(truncated ? { truncated } : {})
+  }
 }
 
 /**
@@ -316,7 +340,7 @@ export const auditText = Stage.around<{ in: Part.Part; out: Part.Part }>()(
         tenant: draft.tenant,
         subject: draft.subject,
         facts: factsOf(draft),
-        personal: { ...who(draft), ...promptOf(prompt, policy.textLimit) }
+        personal: { ...who(draft), ...promptOf(prompt, draft, policy.textLimit) }
       })
       draft.request = yield* Effect.forkDetach(write, { startImmediately: true })
       if (policy.request === "before-call") {

@@ -40,6 +40,7 @@ import { Detector, merge, type Span } from "./redact/detector.ts"
 import * as Placeholder from "./redact/placeholder.ts"
 import { Policy, type Settings } from "./redact/policy.ts"
 import { Vault } from "./redact/vault.ts"
+import { Witness } from "./redact/witness.ts"
 
 /**
  * A detector failed: nothing was sent.
@@ -106,6 +107,8 @@ export const redact = Stage.around<{ in: Part.Part; out: Part.Part }>()(
       )
     )
     journal?.append({ _tag: "Redaction", counts: redacted.counts })
+    const witness = yield* Witness
+    witness?.(redacted.values)
     const reply = yield* next(redacted.prompt)
     return restoreReply(reply, redacted, policy)
   })

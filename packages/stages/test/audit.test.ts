@@ -3,6 +3,7 @@ import { Pipeline, Reply, Stage } from "@interlock/core"
 import { Caller, Chat, Journal, ModelError, Part, RawPrompt, SafePrompt } from "@interlock/model"
 import { AuditError, AuditLog, AuditPolicy, AuditRecord, audit, auditText, layerMemory } from "@interlock/stages/audit"
 import { StorageFailed } from "@interlock/stages/audit/error"
+import { format, formats } from "@interlock/stages/audit/format"
 import { calls } from "@interlock/stages/audit/record"
 import { redact } from "@interlock/stages/redact"
 import { type DetectOptions, Detector, DetectorError } from "@interlock/stages/redact/detector"
@@ -134,7 +135,7 @@ describe("audit", () => {
         expect(all[3]!.personal.answer).toBe("Mail ⟦EMAIL_ADDRESS_1⟧")
         expect(JSON.stringify(all)).not.toContain("canary")
       }).pipe(
-        Effect.provideService(AuditPolicy, { onFailure: "refuse", request, textLimit: 100 }),
+        Effect.provideService(AuditPolicy, { onFailure: "refuse", request, values: "leave-out", textLimit: 100 }),
         Effect.provide(memory)
       )
     )
@@ -161,13 +162,42 @@ describe("audit", () => {
     }).pipe(Effect.provide(memory))
   )
 
+  it.effect(
+    "seals the values behind placeholders under the subject's key when asked, until the subject is erased",
+    () =>
+      Effect.gen(function* () {
+        const text = `write to ${canary}`
+        yield* chat.run(ask(text)).pipe(
+          Effect.provideService(AuditPolicy, {
+            onFailure: "refuse",
+            request: "before-call",
+            values: "seal",
+            textLimit: 100
+          })
+        )
+        yield* chat.run(ask(text))
+        const kept = { "⟦EMAIL_ADDRESS_1⟧": canary }
+        const sealed = yield* records
+        expect(sealed.map(({ personal }) => personal.values)).toEqual([kept, undefined])
+        for (const name of formats) expect(format(name, sealed, { text: true }).join()).not.toContain("canary")
+        const log = yield* AuditLog
+        yield* log.erase({ tenant: "acme", subject: "ada" })
+        expect(JSON.stringify(yield* records)).not.toMatch(/canary|EMAIL_ADDRESS_1/)
+      }).pipe(Effect.provide([memory, whole]))
+  )
+
   it.effect("cuts long text and says so", () =>
     Effect.gen(function* () {
-      yield* chat.run(ask("0123456789"))
+      yield* chat.run(ask("hello there, friend"))
       const [record] = yield* records
-      expect(record!.personal).toMatchObject({ prompt: [{ text: "01234" }], answer: "Mail ", truncated: true })
+      expect(record!.personal).toMatchObject({ prompt: [{ text: "hello" }], answer: "Mail ", truncated: true })
     }).pipe(
-      Effect.provideService(AuditPolicy, { onFailure: "refuse", request: "before-call", textLimit: 5 }),
+      Effect.provideService(AuditPolicy, {
+        onFailure: "refuse",
+        request: "before-call",
+        values: "leave-out",
+        textLimit: 5
+      }),
       Effect.provide([memory, whole])
     )
   )
@@ -186,7 +216,7 @@ describe("audit", () => {
             .pipe(
               Effect.exit,
               Effect.provide([broken, detector, Vault.layerMemory, reply]),
-              Effect.provideService(AuditPolicy, { onFailure, request, textLimit: 100 })
+              Effect.provideService(AuditPolicy, { onFailure, request, values: "leave-out", textLimit: 100 })
             )
         let called = false
         const counting = answers(
@@ -201,7 +231,7 @@ describe("audit", () => {
         const streamed = yield* Stream.runCollect(chat.stream(ask("hello"))).pipe(
           Effect.exit,
           Effect.provide([broken, detector, Vault.layerMemory, live()]),
-          Effect.provideService(AuditPolicy, { onFailure: "refuse", request, textLimit: 100 })
+          Effect.provideService(AuditPolicy, { onFailure: "refuse", request, values: "leave-out", textLimit: 100 })
         )
         expect(Exit.isFailure(streamed) && Cause.squash(streamed.cause)).toBe(failure)
       }

@@ -189,21 +189,30 @@ const row = (record: CallRecord): string => {
     .trimEnd()
 }
 
-const jsonOf = (record: CallRecord) => ({
+const jsonOf = ({ personal: { values, ...personal }, ...record }: CallRecord, withValues: boolean) => ({
   call: record.call,
   outcome: record.outcome,
   ...record.facts,
-  ...record.personal,
+  ...personal,
+  ...(withValues ? { values } : {}),
   erased: record.erased,
   entries: record.entries.map(({ head, index, leaf }) => ({ ...head, index, leaf: Buffer.from(leaf).toString("hex") }))
 })
 
-const showCommand = Command.make("show", { ...selection, json }, (flags) =>
+const values = Flag.Boolean("values").pipe(
+  Flag.withDescription("Show what stands behind placeholders, where it was sealed"),
+  Flag.withDefault(false)
+)
+
+const showCommand = Command.make("show", { ...selection, json, values }, (flags) =>
   select(flags, (record) => {
     const lines = [row(record)]
     for (const { role, text } of record.personal.prompt ?? []) lines.push(`    ${role}: ${text}`)
     if (record.personal.answer !== undefined) lines.push(`    answer: ${record.personal.answer}`)
-    return Console.log(flags.json ? JSON.stringify(jsonOf(record)) : lines.join("\n"))
+    if (flags.values)
+      for (const [placeholder, value] of Object.entries(record.personal.values ?? {}))
+        lines.push(`    ${placeholder} = ${JSON.stringify(value)}`)
+    return Console.log(flags.json ? JSON.stringify(jsonOf(record, flags.values)) : lines.join("\n"))
   })
 ).pipe(Command.withDescription("Print records, with their redacted text"))
 

@@ -29,7 +29,11 @@ const fill = (path: string) =>
         tenant: "acme",
         subject,
         facts: { version: 1, tenant: "acme", startedAt: 1000, endedAt: 1500, outcome: "answered", events: [] },
-        personal: { subject, prompt: [{ role: "user", text: `question of ${subject}` }] }
+        personal: {
+          subject,
+          prompt: [{ role: "user", text: `question of ${subject} to ⟦PERSON_1⟧` }],
+          values: { "⟦PERSON_1⟧": `friend of ${subject}` }
+        }
       })
   }).pipe(
     Effect.provide(
@@ -97,6 +101,9 @@ describe("interlock audit", () => {
       const all = yield* run("show", ...both)
       expect(all.lines.length).toBe(2)
       expect(all.lines[0]).toContain("question of ada")
+      expect(all.lines.join()).not.toContain("friend of")
+      expect((yield* run("show", ...both, "--json")).lines.join()).not.toContain("friend of")
+      expect((yield* run("show", ...both, "--values")).lines[1]).toContain('⟦PERSON_1⟧ = "friend of bob"')
       const one = yield* run("show", ...both, "--subject", "bob", "--json")
       expect(one.json()).toMatchObject([{ subject: "bob", outcome: "answered" }])
       expect((yield* run("show", ...both, "--outcome", "failed")).lines).toEqual([])

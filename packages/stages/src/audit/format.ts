@@ -37,6 +37,12 @@ export interface Options {
   readonly host?: string | undefined
 }
 
+/** The record without the values behind placeholders: those are never exported. */
+const withoutValues = (record: CallRecord): CallRecord => {
+  const { values: _, ...personal } = record.personal
+  return { ...record, personal }
+}
+
 /** The record without the text of the prompt and the answer; who called stays. */
 const withoutText = (record: CallRecord): CallRecord => {
   const { conversation, subject } = record.personal
@@ -280,7 +286,7 @@ export const format = (
   records: ReadonlyArray<CallRecord>,
   options: Options = {}
 ): ReadonlyArray<string> => {
-  const shown = options.text === true ? records : records.map(withoutText)
+  const shown = records.map(options.text === true ? withoutValues : withoutText)
   switch (name) {
     case "ocsf":
       return shown.flatMap((record) => Ocsf.events(record).map((event) => JSON.stringify(event)))

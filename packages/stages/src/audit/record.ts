@@ -57,6 +57,8 @@ export const Personal = Schema.Struct({
   subject: Schema.optionalKey(Schema.String),
   conversation: Schema.optionalKey(Schema.String),
   prompt: Schema.optionalKey(Schema.Array(Schema.Struct({ role: Schema.String, text: Schema.String }))),
+  /** What stands behind the placeholders of the prompt, where the policy seals it. */
+  values: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
   answer: Schema.optionalKey(Schema.String),
   /** Names of the tools that the answer calls. */
   toolCalls: Schema.optionalKey(Schema.Array(Schema.String)),
