@@ -8,6 +8,7 @@ import { layerMemory as layerCacheMemory } from "@interlock/stages/cache/store"
 import { checkRequest } from "@interlock/stages/checkRequest"
 import { redact } from "@interlock/stages/redact"
 import { Detector } from "@interlock/stages/redact/detector"
+import * as Redaction from "@interlock/stages/redact/policy"
 import { Vault } from "@interlock/stages/redact/vault"
 import { layerFixed, selectModelUnclassified } from "@interlock/stages/selectModel"
 import { Workload } from "@interlock/workload"
@@ -29,12 +30,8 @@ const desk = Pipeline.make("desk", { input: [RawPrompt, Caller], protocol: Chat.
   .to(callModel)
 
 /** The first provider whose key is set answers; without a key, the offline model does, from the documents in `knowledge`. */
-const models = Models.layerAvailable([
-  OpenAi.provider(),
-  Anthropic.provider(),
-  Google.provider(),
-  OfflineModel.fromFolder(`${here}/knowledge`)
-])
+const offline = OfflineModel.fromFolder(`${here}/knowledge`)
+const models = Models.layerAvailable([OpenAi.provider(), Anthropic.provider(), Google.provider(), offline])
 // biome-ignore format: one line a reader can take in
 const defaults: Record<string, string> = { openai: "gpt-5-mini", anthropic: "claude-haiku-4-5", google: "gemini-3.8-flash", offline: "offline-large" }
 const selector = Layer.unwrap(
@@ -42,8 +39,11 @@ const selector = Layer.unwrap(
     layerFixed({ provider, model: defaults[provider]! })
   )
 )
-const services = Layer.mergeAll(selector, Detector.layer, Vault.layerMemory, layerCacheMemory()).pipe(
-  Layer.provideMerge(Layer.mergeAll(models, Catalogue.layer)),
+// The answer depends on the country and the product, so those stay; a street address does not.
+const strategies = { LOCATION: "keep", ORGANIZATION: "keep" } as const
+const redaction = Layer.succeed(Redaction.Policy, Redaction.make({ strategies }))
+const services = Layer.mergeAll(selector, Detector.layer, redaction, Vault.layerMemory, layerCacheMemory()).pipe(
+  Layer.provideMerge([models, Catalogue.layer]),
   Layer.provideMerge(NodeServices.layer)
 )
 

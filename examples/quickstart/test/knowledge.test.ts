@@ -6,6 +6,7 @@ import { Caller, Chat, ChosenModel, Parameters, Prompt, RawPrompt } from "@inter
 import { callModel, Models, OfflineModel } from "@interlock/providers"
 import { redact } from "@interlock/stages/redact"
 import { Detector } from "@interlock/stages/redact/detector"
+import * as Redaction from "@interlock/stages/redact/policy"
 import { Vault } from "@interlock/stages/redact/vault"
 import { Context, Effect, Layer } from "effect"
 
@@ -72,7 +73,12 @@ const desk = Pipeline.make("desk", { input: [RawPrompt, Caller, ChosenModel, Par
   .use(redact)
   .to(callModel)
 
-const services = Layer.mergeAll(Models.layer([OfflineModel.make(documents)]), Detector.layer, Vault.layerMemory)
+const services = Layer.mergeAll(
+  Models.layer([OfflineModel.make(documents)]),
+  Detector.layer,
+  Layer.succeed(Redaction.Policy, Redaction.make({ strategies: { LOCATION: "keep", ORGANIZATION: "keep" } })),
+  Vault.layerMemory
+)
 
 const ask = (prompt: string, model = "offline-small") =>
   desk
