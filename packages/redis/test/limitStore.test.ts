@@ -2,7 +2,7 @@ import { describe, expect, it, layer } from "@effect/vitest"
 import * as Connection from "@interlock/redis/connection"
 import * as LimitStore from "@interlock/redis/limitStore"
 import * as Store from "@interlock/stages/limit/store"
-import { Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import * as Server from "./server.ts"
@@ -291,18 +291,41 @@ describe("LimitStore on a server that fails", () => {
 })
 
 describe("LimitStore on a cluster", () => {
-  it.effect("keeps all keys of a store on one node", () =>
+  it.effect("keeps a store on one node, fails fast when that is lost, and counts again when it is back", () =>
     Effect.gen(function* () {
       const nodes = yield* Server.cluster
-      const live = yield* Layer.build(Connection.layer({ cluster: nodes }))
-      for (const name of ["alpha", "beta", "gamma", "delta"]) {
-        const built = yield* Layer.build(LimitStore.layer({ name })).pipe(Effect.provide(live))
-        const store = yield* Effect.provide(Store.LimitStore, built)
-        const charges = [tokens(1, { limit: 5 }), Store.concurrent({ key: "c", limit: 9 }), Store.pause("p")]
+      const built = yield* Layer.build(Connection.layer({ cluster: nodes, commandTimeout: "250 millis" }))
+      const stores = yield* Effect.forEach(["a", "b", "c", "d", "e", "f", "g", "h"], (name) =>
+        Layer.build(LimitStore.layer({ name })).pipe(
+          Effect.provide(built),
+          Effect.map((own) => Context.get(own, Store.LimitStore))
+        )
+      )
+      for (const store of stores) {
+        const charges = [
+          Store.rate({ key: "requests", amount: 1, limit: 5, perMillis: 86_400_000 }),
+          Store.concurrent({ key: "places", limit: 9 }),
+          Store.pause("pause")
+        ]
         const decisions = yield* Effect.forEach(Array.from({ length: 20 }), () => store.reserve(charges), {
           concurrency: "unbounded"
         })
         expect(decisions.filter(({ _tag }) => _tag === "Allowed")).toHaveLength(5)
+      }
+      const ask = Effect.forEach(stores, (store) => Effect.result(store.reserve([tokens(1)])), {
+        concurrency: "unbounded"
+      })
+      expect((yield* ask).filter(({ _tag }) => _tag === "Failure")).toEqual([])
+      yield* nodes[1]!.kill
+      const answers = yield* ask
+      const failed = answers.filter(({ _tag }) => _tag === "Failure")
+      expect(failed.length).toBeGreaterThan(0)
+      for (const each of failed) {
+        if (each._tag === "Failure") expect(["Unavailable", "Timeout"]).toContain(each.failure.reason)
+      }
+      yield* nodes[1]!.start
+      while ((yield* ask).some(({ _tag }) => _tag === "Failure")) {
+        yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 50)))
       }
     }).pipe(Effect.scoped)
   )
