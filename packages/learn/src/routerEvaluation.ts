@@ -106,6 +106,10 @@ export const measure = ({ cascade, ends, rows }: Ordered, weights?: (row: Decide
     gains.push(gain)
     costs.push(costs.at(-1)! + blockCost)
   }
+  // Where the strong model is no better there is no gap to recover, and any choice is as good as another.
+  if (gain <= 0) {
+    return { apgr: 0.5, cpt: { "50": 0.5, "80": 0.8, "90": 0.9, "95": 0.95 }, costCut: { "90": 0, "95": 0, "99": 0 } }
+  }
   // Where the curve first reaches `wanted`, on straight lines between its points.
   const reach = (wanted: number, along: ReadonlyArray<number>): number => {
     for (let index = 0; index < gains.length; index++) {
@@ -222,7 +226,6 @@ export const evaluate = (
     const weights = (row: Decided) => times.get(row.group) ?? 0
     const mine = average(ordered.map((each) => measure(each, weights)))
     const theirs = average(chance.map((each) => measure(each, weights)))
-    if (!Number.isFinite(mine.apgr)) continue
     drawn.push(mine)
     drawnOver.push(Object.fromEntries(scores.map((score) => [score, mine.costCut[score] - theirs.costCut[score]])))
   }

@@ -122,6 +122,12 @@ export const pair = ({
   const cheap = models
     .filter((model) => model !== strong)
     .reduce((best, model) => (mean(model, "costUsd") < mean(best, "costUsd") ? model : best))
+  if (mean(strong, "costUsd") <= mean(cheap, "costUsd")) {
+    return fail(
+      "OneOutcome",
+      `${strong} is on average the best on these rows, and costs no more than the others: there is nothing to route. Use ${strong} alone.`
+    )
+  }
   return mean(strong, "quality") > mean(cheap, "quality")
     ? Effect.succeed({ strong, cheap })
     : fail(

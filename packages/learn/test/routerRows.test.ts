@@ -33,6 +33,8 @@ describe("routerRows", () => {
     Effect.gen(function* () {
       const graded = yield* Rows.parse(row("1", two(1, 1)), "rows.jsonl")
       expect((yield* Effect.flip(Rows.pair(graded))).reason).toBe("OneOutcome")
+      const cheaper = yield* Rows.parse(row("1", two(1, 0)), "rows.jsonl")
+      expect((yield* Effect.flip(Rows.pair(cheaper))).message).toContain("Use a alone")
     })
   )
 })

@@ -457,11 +457,21 @@ export const checks = (prompt: string, answer: string): Float64Array => {
   const trimmed = raw.trim()
   const lastLine = trimmed.slice(trimmed.lastIndexOf("\n") + 1)
   const lower = raw.toLowerCase()
-  const words = lower.match(/[\p{L}']+/gu) ?? []
-  const said = new Set<string>()
+  const words = lower.match(wordPattern) ?? []
+  // Four words in a row, as one number: each word by its place, the four as digits of a number in a large base.
+  const places = new Map<string, number>()
+  const said = new Set<number>()
+  const base = 4099
   let repeated = 0
-  for (let index = 0; index + 4 <= words.length; index++) {
-    const four = `${words[index]} ${words[index + 1]} ${words[index + 2]} ${words[index + 3]}`
+  let four = 0
+  for (let index = 0; index < words.length; index++) {
+    let place = places.get(words[index]!)
+    if (place === undefined) {
+      place = (places.size + 1) % base
+      places.set(words[index]!, place)
+    }
+    four = (four % (base * base * base)) * base + place
+    if (index < 3) continue
     if (said.has(four)) repeated++
     else said.add(four)
   }
