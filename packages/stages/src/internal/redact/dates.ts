@@ -17,9 +17,9 @@ const chinese =
 const birth =
   /\b(?:born|birth|birthday|d\.?o\.?b|geboren|geburtsdatum|né|née|naissance|nacimiento|nascimento|nato|nata|nascita|urodz)|出生|生日|생년월일|生年月日|дата рождения/iu
 const yearCue =
-  /(?:\b(?:in|since|year|of|from|by|until|till|during|before|after|around|circa|early|late|mid|and|to|summer|winter|spring|fall|autumn)|[(,])\s*$/i
+  /(?:\b(?:in|a|the|since|year|of|from|by|until|till|during|before|after|around|circa|early|late|mid|and|to|summer|winter|spring|fall|autumn)|[(,])\s*$/i
 const age =
-  /\b(?:(?:is|am|i'm|was|aged?|age:|age of|turn(?:ed|s)?|this|an?|at)\s+)?(\d{1,3})[ -](?:years?|yrs?|y\/?o|yo)(?:[ -]olds?)?\b|\b(?:age|aged|age:|age is|aged:|turn(?:ed|s|ing)?|years old:)\s+(?:of\s+)?(\d{1,3})\b(?!\s*(?:%|\/|[.,]\d|items|times))|(\d{1,3})\s?(?:岁|歲|세|살|歳|лет|Jahre alt|ans\b|años|anni\b|anos\b)/giu
+  /\bwhen (?:i|he|she|they) (?:am|is|was|were|turned) (\d{1,3})\b(?! ?%)|\b(?:(?:is|am|i'm|was|aged?|age:|age of|turn(?:ed|s)?|this|an?|at)\s+)?(\d{1,3})[ -](?:years?|yrs?|y\/?o|yo)(?:[ -]olds?)?\b|\b(?:age|aged|age:|age is|aged:|turn(?:ed|s|ing)?|years old:)\s+(?:of\s+)?(\d{1,3})\b(?!\s*(?:%|\/|[.,]\d|items|times))|(\d{1,3})\s?(?:岁|歲|세|살|歳|лет|Jahre alt|ans\b|años|anni\b|anos\b)/giu
 
 const push = (text: string, out: Array<Found>, start: number, end: number, confidence: number) => {
   const born = birth.test(text.slice(Math.max(0, start - 40), start))
@@ -58,7 +58,7 @@ export const dates = (text: string, windows: ReadonlyArray<Window>, out: Array<F
       push(text, out, window.start + match.index, window.start + match.index + match[0].length, code ? 0.4 : 0.7)
     }
     for (const match of matches(age, window.text)) {
-      const digits = (match[1] ?? match[2] ?? match[3]) as string
+      const digits = (match[1] ?? match[2] ?? match[3] ?? match[4]) as string
       const start = window.start + match.index + match[0].indexOf(digits)
       if (Number(digits) <= 120)
         out.push({ start, end: start + digits.length, type: "AGE", confidence: code ? 0.4 : 0.75 })

@@ -48,7 +48,7 @@ credit debit expert agent singer dance band album track rock pop jazz metal heav
 religion church bible devil jesus christ lord holy allah buddha muslim christian jewish catholic internet facebook google twitter instagram amazon netflix microsoft android iphone windows linux paypal visa mastercard american express
 customers statement transfer limit charge fee payment balance loan mortgage insurance deposit withdraw cash check money funds bill invoice receipt refund discount sale offer gift bonus reward points member membership subscription
 beauty bless camp cancer cardinal chance charity classic classy comfort cookie crown daily dash dime ease ever fancy felt fern flow fox future gender gem genesis gold golden granny halo harmony haven hero honest honey ideal iron jelly jewel journey kiss lane legacy liberty lily love loyal
-maker march mercy merit million moon native nature noble ocean omega oral page paper peace peach pixel power praise press proud queen rain reach real river royal ruby sage sand serenity silver sky snow star steel stone story strong sugar sweet tiger tiny trinity truth try unique unity victory vision wave wit wonder zero
+maker march mercy merit million moon native nature noble ocean omega oral page paper peace peach pixel power praise press proud queen rain reach real river royal ruby sage sand serenity silver sky snow star steel stone story strong sugar sweet tiger tiny trinity truth iban bic swift usd eur gbp atm vat ceo cfo cto act rights title section article chapter civil force mission border research reports department version sons ii iii iv vi vii viii ix xi xii try unique unity victory vision wave wit wonder zero
 `)
 const titles = list(
   "mr mrs ms miss mx dr prof professor sir madam lord lady herr frau señor señora senor senora sr sra don doña monsieur madame mme mlle signor signora sig dott dottoressa pan pani pán paní meneer mevrouw herra rouva г-н г-жа господин госпожа bay bayan rev reverend captain capt sgt sergeant lt lieutenant col colonel gen officer detective senator president king queen prince princess pope uncle aunt auntie grandma grandpa coach"
@@ -189,6 +189,12 @@ const flagOf = (hash: number): number => {
   return 0
 }
 
+const composed = /[-'’`]|^(?:Mc|Mac|De|Di|Da|La|Le|Van|Von|Fitz|O)\p{Lu}\p{Ll}+$/u
+
+/** What a word in small letters must be to matter, and what matters though the word is an ordinary one. */
+const telling = First | Last | City | Country | Region | Demonym | Day | Title | PlaceStart | Particle
+const kept = Title | Day | PlaceStart | Particle
+
 /** The words that may matter: those with a capital, and those that a list knows. */
 const tokens = (text: string): { readonly list: ReadonlyArray<Token>; readonly upper: boolean } => {
   if (hashes === undefined) index(load())
@@ -241,9 +247,12 @@ const tokens = (text: string): { readonly list: ReadonlyArray<Token>; readonly u
     let shape: Token["shape"] = "l"
     if (first === 2) {
       shape = i - start === 1 ? "I" : capitals === letters ? "U" : "T"
+      // A capital inside a word is an identifier of code, except in a few kinds of names and after a hyphen or an apostrophe.
+      if (shape === "T" && capitals > 1 && !composed.test(text.slice(start, i))) continue
       if (shape === "U") upperWords++
     }
-    if (flag !== 0 || shape !== "l") list.push({ start, end: i, word: text.slice(start, i).toLowerCase(), flag, shape })
+    if (shape !== "l" || ((flag & telling) !== 0 && ((flag & (Stop | Common)) === 0 || (flag & kept) !== 0)))
+      list.push({ start, end: i, word: text.slice(start, i).toLowerCase(), flag, shape })
   }
   return { list, upper: upperWords > words / 2 }
 }
@@ -253,6 +262,9 @@ const sentenceStart = (text: string, start: number): boolean => {
   while (i >= 0 && /[\s"'“”‘’([*_>#-]/.test(text[i] as string)) i--
   return i < 0 || /[.!?:;\n]/.test(text[i] as string) || text.slice(i + 1, start).includes("\n")
 }
+
+const codeLine =
+  /^[ \t]*(?:\*(?: |$)|\/\/|\/\*|#(?:include|define|!)|import |export |const |let |var |def |func |fn |class |return |public |private |package |use |using )/gm
 
 /** How much of the text is code: signs that prose hardly has, per character. */
 export const codeShare = (text: string): number => {
@@ -272,7 +284,8 @@ export const codeShare = (text: string): number => {
     )
       signs++
   }
-  return text.length < 80 ? signs / 160 : signs / text.length
+  const lines = text.match(codeLine)?.length ?? 0
+  return (signs + (lines > 2 ? lines * 12 : 0)) / Math.max(160, text.length)
 }
 
 const personCue =
@@ -482,6 +495,9 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
   return to
 }
 
+const determiner =
+  /\b(?:the|an?|this|that|these|those|my|your|his|her|our|their|its|no|any|some|every|each|very|more|most|of|to|be|is|are|was|not)\s+$/i
+
 const lowers = (text: string, list: ReadonlyArray<Token>, from: number, push: Push): number => {
   const token = list[from] as Token
   const usable = (each: Token) =>
@@ -512,6 +528,7 @@ const lowers = (text: string, list: ReadonlyArray<Token>, from: number, push: Pu
   const before = text.slice(Math.max(0, token.start - 40), token.start)
   if (strongPersonCue.test(before)) push(token.start, token.end, "PERSON", 0.65)
   else if (strongPlaceCue.test(before) && token.flag & City) push(token.start, token.end, "LOCATION", 0.55)
-  else if (token.flag & First && token.word.length > 3) push(token.start, token.end, "PERSON", 0.5)
+  else if (token.flag & First && token.word.length > 3 && !determiner.test(before))
+    push(token.start, token.end, "PERSON", 0.5)
   return from
 }
