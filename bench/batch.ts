@@ -5,7 +5,7 @@
  *
  * The throughput at 32 is measured in real time: 32 callers that ask again as soon as they are answered, in batches of at
  * most 32 and in batches of 1. The latencies are simulated: Poisson arrivals (seeded) in virtual time, as the
- * mean of 20 runs of 10 s that start idle, and beside it one run of 600 s, the steady state.
+ * mean of 60 runs of 10 s that start idle, and beside it one run of 600 s, the steady state.
  */
 import { type MicroOptions, micro } from "@interlock/stages/batchMicro"
 import { Clock, Duration, Effect, Exit, Fiber } from "effect"
@@ -54,7 +54,7 @@ const virtualClock = () => {
   }
   const drive = async (isDone: () => boolean) => {
     while (!isDone()) {
-      for (let turn = 0; turn < 4; turn++) await new Promise(setImmediate)
+      for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate)
       const event = due.shift()
       if (event === undefined) continue
       now = event.at
@@ -116,7 +116,7 @@ export const run = async (_argv: ReadonlyArray<string>): Promise<void> => {
   const meanMs: Record<string, number> = {}
   for (const perSecond of [5, 60, 120, 140]) {
     const runs: Array<number> = []
-    for (let run = 1; run <= 20; run++) runs.push(await meanLatency(perSecond, 10, 1_000 * perSecond + run))
+    for (let run = 1; run <= 60; run++) runs.push(await meanLatency(perSecond, 10, 1_000 * perSecond + run))
     const mean = runs.reduce((sum, value) => sum + value, 0) / runs.length
     const steady = await meanLatency(perSecond, 600, perSecond)
     meanMs[perSecond] = Number(mean.toFixed(1))

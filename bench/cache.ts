@@ -5,10 +5,11 @@
  *     pnpm bench cache
  *     pnpm bench cache -- --intents FILE.jsonl [--alpha 0.05] [--decisions OUT.jsonl]
  *     pnpm bench cache -- --pairs FILE.jsonl [--alpha 0.01]
+ *     pnpm bench cache -- --trace FILE.jsonl
  *
  * `--intents`: rows `{text, label}`, streamed in order; rows of one label have one answer. `--pairs`: rows `{a, b, same}`; `a`
  * is cached, `b` is asked, and `same` says whether a's answer would have done. Shares are of all rows: a row that was judged
- * was answered by the model and is no hit.
+ * was answered by the model and is no hit. `--trace`: rows `{timestampMs, inputTokens, prefixHashes}`, at Anthropic's prices.
  */
 import { createReadStream, createWriteStream } from "node:fs"
 import { createInterface } from "node:readline"
@@ -21,7 +22,8 @@ import { canonicalHash } from "@interlock/stages/cache/key"
 import { layer, type Question, SemanticTier } from "@interlock/stages/cache/semantic"
 import { type CacheStore, layerMemory } from "@interlock/stages/cache/store"
 import { layerScan, VectorIndex } from "@interlock/stages/cache/vectorIndex"
-import { Context, Effect, Layer, Random } from "effect"
+import { makePlanner, rules, type Segment } from "@interlock/stages/promptCache"
+import { Context, Duration, Effect, Layer, Random } from "effect"
 
 const tier = (alpha: number) => layer({ alpha }).pipe(Layer.provide([layerHashed(), layerScan()]))
 
@@ -128,6 +130,39 @@ const pairs = Effect.fnUntraced(function* (file: string, alpha: number) {
   const { threshold } = yield* semantic.certificate("bench")
   report(alpha, row, hits, wrong, judged, threshold ?? "off")
 })
+
+/** Replays a trace of prompts: what input costs with the planner, relative to no prompt caching at all. */
+const trace = async (file: string) => {
+  interface Row {
+    readonly timestampMs: number
+    readonly inputTokens: number
+    readonly prefixHashes: ReadonlyArray<number>
+  }
+  const found = rules["anthropic"]!
+  const lifetime = Duration.toMillis(found.timeToLive)
+  const all: Array<Row> = []
+  for await (const row of readRows(file)) all.push(row)
+  const cost = (plan: (segments: ReadonlyArray<Segment>, now: number) => number) => {
+    const alive = new Map<number, number>()
+    let [paid, plain] = [0, 0]
+    for (const { inputTokens, prefixHashes, timestampMs } of all) {
+      // Blocks of 512 tokens; the last one is rarely full and is never found again.
+      const segments = prefixHashes.slice(0, Math.floor(inputTokens / 512)).map((hash) => ({ hash, tokens: 512 }))
+      let cached = 0
+      while (cached < segments.length && (alive.get(segments[cached]!.hash) ?? 0) >= timestampMs) cached++
+      const marked = Math.max(cached, plan(segments, timestampMs))
+      paid += inputTokens + 512 * ((found.read - 1) * cached + (found.write - 1) * (marked - cached))
+      plain += inputTokens
+      for (const { hash } of segments.slice(0, marked)) alive.set(hash, timestampMs + lifetime)
+    }
+    return Number((paid / plain).toFixed(4))
+  }
+  const everything = cost((segments) => segments.length)
+  const planned = cost(makePlanner(found).plan)
+  console.log(`marking everything   ${everything} of the input price without caching`)
+  console.log(`planned              ${planned}`)
+  console.log(JSON.stringify({ rows: all.length, everything, planned }))
+}
 
 const microseconds = async (times: number, effect: Effect.Effect<unknown, unknown>) => {
   const rounds: Array<number> = []
@@ -239,6 +274,7 @@ export const run = async (argv: ReadonlyArray<string>): Promise<void> => {
     options: {
       intents: { type: "string" },
       pairs: { type: "string" },
+      trace: { type: "string" },
       alpha: { type: "string" },
       decisions: { type: "string" }
     }
@@ -249,5 +285,6 @@ export const run = async (argv: ReadonlyArray<string>): Promise<void> => {
     const program = values.intents === undefined ? pairs(file, alpha) : intents(file, alpha, values.decisions)
     await Effect.runPromise(program.pipe(Effect.provide(tier(alpha)), Random.withSeed("interlock")))
   }
-  if (file === undefined) await Effect.runPromise(table())
+  if (values.trace !== undefined) await trace(values.trace)
+  else if (file === undefined) await Effect.runPromise(table())
 }
