@@ -161,9 +161,21 @@ const sendWith =
   (client: Redis | Cluster) =>
   <A = unknown>(command: string, ...args: ReadonlyArray<string>): Effect.Effect<A, Persistence.RedisError> =>
     Effect.tryPromise({
-      try: () => client.call(command, ...args) as Promise<A>,
+      try: () =>
+        (client instanceof Cluster && command === "SCRIPT" && args[0] === "LOAD"
+          ? loadEverywhere(client, args[1] ?? "")
+          : client.call(command, ...args)) as Promise<A>,
       catch: (cause) => new Persistence.RedisError({ cause: scrubbed(cause) })
     })
+
+/** A cluster runs a script on the node of its keys, which the one who loads it does not know. */
+const loadEverywhere = async (cluster: Cluster, lua: string): Promise<unknown> => {
+  const loaded = await Promise.allSettled(cluster.nodes("master").map((node) => node.script("LOAD", lua)))
+  const done = loaded.find(({ status }) => status === "fulfilled")
+  if (done?.status === "fulfilled") return done.value
+  const failed = loaded.find((each) => each.status === "rejected")
+  throw failed?.reason ?? new Error("The cluster has no node that can be reached")
+}
 
 /** Without a listener, ioredis prints every lost connection; it is logged instead, once until it is back. */
 const listen = (client: Redis | Cluster, what: string): Effect.Effect<void> =>

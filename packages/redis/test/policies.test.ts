@@ -3,7 +3,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Pipeline } from "@interlock/core"
-import { Caller, Chat, ChosenModel, Parameters, Prompt, SafePrompt } from "@interlock/model"
+import { Caller, Chat, ChosenModel, Parameters, Prompt, RawPrompt, SafePrompt } from "@interlock/model"
 import * as Catalogue from "@interlock/model/Catalogue"
 import * as Connection from "@interlock/redis/connection"
 import * as Stores from "@interlock/redis/stores"
@@ -11,7 +11,10 @@ import { type Budget, BudgetError, budget, layer as budgetLayer } from "@interlo
 import { cache } from "@interlock/stages/cache"
 import { CacheStore } from "@interlock/stages/cache/store"
 import { LimitError, type Limiter, limit, layer as limitLayer } from "@interlock/stages/limit"
-import { ConfigProvider, Context, Duration, Effect, Exit, Layer } from "effect"
+import { redact } from "@interlock/stages/redact"
+import { Detector } from "@interlock/stages/redact/detector"
+import { Vault } from "@interlock/stages/redact/vault"
+import { ConfigProvider, Context, Duration, Effect, Exit, Layer, Redacted } from "effect"
 import * as ScriptedModel from "../../testing/src/ScriptedModel.ts"
 import * as Server from "./server.ts"
 
@@ -46,6 +49,7 @@ interface World {
   readonly server: Server.Server
   readonly call: (which: "limit" | "budget", policy: "open" | "closed") => Effect.Effect<string, unknown>
   readonly cached: (text: string) => Effect.Effect<Chat.Answer, unknown>
+  readonly redacted: Effect.Effect<Chat.Answer, unknown>
   readonly calls: () => number
   readonly back: Effect.Effect<void>
 }
@@ -63,6 +67,10 @@ const on = <A, E>(body: (world: World) => Effect.Effect<A, E>) =>
     const limited = start.use(limit).to(model.handler)
     const budgeted = start.use(budget).to(model.handler)
     const caching = start.use(cache).to(model.handler)
+    const redacting = Pipeline.make("redacting", { input: [RawPrompt, Caller], protocol: Chat.protocol })
+      .use(redact)
+      .to(model.handler)
+    const vault = Vault.layerSealed({ rootKey: Redacted.make(new Uint8Array(32).fill(7)) })
     let count = 0
     return yield* body({
       server,
@@ -78,6 +86,14 @@ const on = <A, E>(body: (world: World) => Effect.Effect<A, E>) =>
         )
       },
       cached: (text) => caching.run(facts(text)).pipe(Effect.provide(stores), Effect.provide(catalogue)),
+      redacted: redacting
+        .run(
+          Context.mergeAll(
+            RawPrompt.context(Prompt.make("Write to jane.doe@example.com")),
+            Caller.context({ tenant: "acme", conversation: "c" })
+          )
+        )
+        .pipe(Effect.provide(Layer.merge(vault, Detector.layer)), Effect.provide(stores)),
       back: Effect.gen(function* () {
         const store = yield* CacheStore
         while (Exit.isFailure(yield* Effect.exit(store.get("any")))) {
@@ -97,6 +113,8 @@ const away = (reason: "Timeout" | "Unavailable", world: World) =>
     const unpaid = yield* Effect.flip(world.call("budget", "closed"))
     expect(unpaid).toBeInstanceOf(BudgetError)
     expect(unpaid).toMatchObject({ reason: { _tag: "NotCounted", reason } })
+    // What cannot be restored is not sent.
+    yield* Effect.flip(world.redacted)
     // A cache that does not answer is a miss: the model is asked.
     const before = world.calls()
     expect((yield* world.cached("kept")).text).toBe("ok")
@@ -109,6 +127,7 @@ const present = (world: World) =>
       expect(yield* world.call("limit", policy)).toBe("ok")
       expect(yield* world.call("budget", policy)).toBe("ok")
     }
+    expect((yield* world.redacted).text).toBe("ok")
     yield* world.cached("kept")
     const before = world.calls()
     yield* world.cached("kept")

@@ -5,12 +5,14 @@ import * as RedisCacheStore from "@interlock/redis/cacheStore"
 import * as Connection from "@interlock/redis/connection"
 import * as RedisFeedback from "@interlock/redis/feedback"
 import * as RedisLease from "@interlock/redis/lease"
+import * as Stores from "@interlock/redis/stores"
 import * as RedisVaultStore from "@interlock/redis/vaultStore"
 import { Lease } from "@interlock/stages/cache/lease"
 import { CacheStore } from "@interlock/stages/cache/store"
 import { Feedback } from "@interlock/stages/Feedback"
 import { Vault, VaultStore } from "@interlock/stages/redact/vault"
-import { Duration, Effect, Fiber, Layer, Redacted } from "effect"
+import { Duration, Effect, Fiber, Layer, Redacted, Schema } from "effect"
+import { CircuitBreaker, PersistedQueue } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import * as Server from "./server.ts"
 
@@ -153,6 +155,31 @@ for (const [where, connected] of [
         ])
         expect(yield* Effect.promise(() => client.pttl(`interlock:vault:${conversation}`))).toBeGreaterThan(86_400_000)
       }).pipe(Effect.provide(RedisVaultStore.layer()))
+    )
+
+    it.effect("effect/persistence keeps a queue and circuits", () =>
+      Effect.gen(function* () {
+        const queue = yield* PersistedQueue.make({ name: unique(), schema: Schema.String })
+        yield* queue.offer("first", { id: "1" })
+        yield* queue.offer("first again", { id: "1" })
+        yield* queue.offer("second")
+        const taken: Array<string> = []
+        for (let count = 0; count < 2; count++) {
+          yield* queue.take((element) => Effect.sync(() => void taken.push(element)))
+        }
+        expect(taken.sort()).toEqual(["first", "second"])
+        const breaker = yield* CircuitBreaker.make({
+          tripPolicy: CircuitBreaker.consecutive(2),
+          openDuration: "1 hour"
+        })
+        const call = breaker.execute(Effect.fail("broken" as const), { key: unique() })
+        const errors = [yield* Effect.flip(call), yield* Effect.flip(call), yield* Effect.flip(call)]
+        expect(errors.slice(0, 2)).toEqual(["broken", "broken"])
+        expect(errors[2]).not.toBe("broken")
+      }).pipe(
+        TestClock.withLive,
+        Effect.provide(PersistedQueue.layer.pipe(Layer.provideMerge(Stores.layer({ name: unique() }))))
+      )
     )
 
     it.effect("Feedback grades a call once, and keeps means by model and class", () =>
