@@ -1,14 +1,26 @@
+import { inspect } from "node:util"
 import { describe, expect, it } from "@effect/vitest"
 import { Pipeline, Reply, Stage } from "@interlock/core"
 import { Caller, Chat, Journal, ModelError, Part, RawPrompt, SafePrompt } from "@interlock/model"
-import { AuditError, AuditLog, AuditPolicy, AuditRecord, audit, auditText, layerMemory } from "@interlock/stages/audit"
+import {
+  AuditError,
+  AuditLog,
+  AuditPolicy,
+  AuditRecord,
+  audit,
+  auditText,
+  layerFiles,
+  layerMemory
+} from "@interlock/stages/audit"
+import * as Disk from "@interlock/stages/audit/disk"
 import { StorageFailed } from "@interlock/stages/audit/error"
 import { format, formats } from "@interlock/stages/audit/format"
+import * as Keys from "@interlock/stages/audit/keys"
 import { calls } from "@interlock/stages/audit/record"
 import { redact } from "@interlock/stages/redact"
 import { type DetectOptions, Detector, DetectorError } from "@interlock/stages/redact/detector"
 import { Vault } from "@interlock/stages/redact/vault"
-import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Stream } from "effect"
+import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Logger, Redacted, Stream } from "effect"
 
 const canary = "canary@contoso.org"
 
@@ -184,6 +196,41 @@ describe("audit", () => {
         yield* log.erase({ tenant: "acme", subject: "ada" })
         expect(JSON.stringify(yield* records)).not.toMatch(/canary|EMAIL_ADDRESS_1/)
       }).pipe(Effect.provide([memory, whole]))
+  )
+
+  it.effect("shows no canary in any file, name or log line, values sealed or not", () =>
+    Effect.gen(function* () {
+      const files = new Map<string, Buffer>()
+      const secrets = new Map<string, Buffer>()
+      const lines: Array<string> = []
+      const log = layerFiles({ directory: "data", disk: Disk.memory(files) }).pipe(
+        Layer.provide(Keys.layerFiles({ directory: "keys", disk: Disk.memory(secrets) })),
+        Layer.provide(Keys.layerRootKey(Redacted.make(new Uint8Array(32).fill(7))))
+      )
+      const logger = Logger.layer([Logger.make(({ cause, message }) => void lines.push(inspect([message, cause])))])
+      const reply = answers(Effect.tap(Effect.fail(timeout), () => attempt))
+      for (const values of ["seal", "leave-out"] as const)
+        yield* Effect.all([
+          chat.run(ask(`write to ${canary}`)).pipe(Effect.provide(whole)),
+          Effect.exit(chat.run(ask(`refuse ${canary}`)).pipe(Effect.provide(whole))),
+          Effect.exit(chat.run(ask(canary)).pipe(Effect.provide(reply)))
+        ]).pipe(
+          Effect.provideService(AuditPolicy, {
+            onFailure: "continue",
+            request: "before-call",
+            values,
+            textLimit: 1000
+          }),
+          Effect.provide([log, detector, Vault.layerMemory, logger])
+        )
+      expect(files.size).toBeGreaterThan(1)
+      for (const [name, bytes] of [...files, ...secrets]) {
+        expect(name).not.toContain("canary")
+        expect(bytes.includes("canary"), name).toBe(false)
+        expect(bytes.includes("EMAIL_ADDRESS"), name).toBe(false)
+      }
+      expect(lines.join()).not.toContain("canary")
+    })
   )
 
   it.effect("cuts long text and says so", () =>

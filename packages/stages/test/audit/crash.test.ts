@@ -107,6 +107,47 @@ describe("a process that stops between any two operations on its disks", () => {
     } satisfies Disk.Disk
   }
 
+  /**
+   * A disk in memory that knows what of a file would be there after a loss of power: what was synced, and of what was written since,
+   * nothing, or every other block of 64 bytes.
+   */
+  const unsafe = (files: Map<string, Buffer>, loss: "all" | "some"): { readonly disk: Disk.Disk; lose: () => void } => {
+    const synced = new Map<string, Buffer>()
+    const disk = Disk.memory(files)
+    return {
+      disk: {
+        ...disk,
+        replace: async (path, bytes) => {
+          await disk.replace(path, bytes)
+          synced.set(path, Buffer.from(bytes))
+        },
+        open: async (path) => {
+          const file = await disk.open(path)
+          if (!synced.has(path)) synced.set(path, Buffer.from(files.get(path)!))
+          return {
+            ...file,
+            sync: async () => {
+              synced.set(path, Buffer.from(files.get(path)!))
+            }
+          }
+        }
+      },
+      lose: () => {
+        for (const [path, safe] of synced) {
+          const now = files.get(path)
+          if (now === undefined || loss === "all") {
+            if (now !== undefined) files.set(path, safe)
+            continue
+          }
+          const left = Buffer.from(now)
+          for (let offset = safe.length; offset < left.length; offset += 128)
+            left.fill(0, offset, Math.min(offset + 64, left.length))
+          files.set(path, left)
+        }
+      }
+    }
+  }
+
   const append = (text: string) =>
     AuditLog.use((log) =>
       log.append({
@@ -119,62 +160,65 @@ describe("a process that stops between any two operations on its disks", () => {
       })
     )
 
-  it.effect("keeps what was acknowledged, and an erasure that was acknowledged stays one", () =>
-    Effect.gen(function* () {
-      for (let stopAt = 1, done = false; !done; stopAt++) {
-        expect(stopAt).toBeLessThan(500)
-        const files = { data: new Map<string, Buffer>(), keys: new Map<string, Buffer>() }
-        let acknowledged: Array<string> = []
-        const stopped = yield* Deferred.make<void>()
-        const counter = {
-          operations: 0,
-          stopped: () => {
-            // What the process has on its disks, and has said, is all that is left of it.
-            for (const side of ["data", "keys"] as const)
-              files[side] = new Map([...files[side]].map(([name, bytes]) => [name, Buffer.from(bytes)]))
-            acknowledged = [...acknowledged]
-            Deferred.doneUnsafe(stopped, Effect.void)
-          }
-        }
-        const machine = (wrap: (disk: Disk.Disk) => Disk.Disk) =>
-          layerFiles({ directory: "data", disk: wrap(Disk.memory(files.data)), segmentBytes: 600 }).pipe(
-            Layer.provide(Keys.layerFiles({ directory: "keys", disk: wrap(Disk.memory(files.keys)) })),
-            Layer.provide(rootKey)
-          )
-        const told = acknowledged
-        const note = (text: string) => Effect.sync(() => told.push(text))
-        const script = Effect.gen(function* () {
-          const log = yield* AuditLog
-          yield* Effect.andThen(append("a0"), note("a0"))
-          yield* Effect.forEach(["b1", "b2", "b3"], (text) => Effect.andThen(append(text), note(text)), {
-            concurrency: "unbounded"
-          })
-          yield* Effect.andThen(log.erase({ tenant: "acme", subject: "subject a" }), note("erased"))
-          yield* Effect.andThen(append("b4"), note("b4"))
-          yield* Effect.andThen(note("retaining"), log.retain({ before: 1 }))
-        }).pipe(Effect.provide(machine((disk) => stopping(disk, counter, stopAt))))
-        const fiber = yield* Effect.forkDetach(script)
-        const finished = Effect.andThen(Fiber.await(fiber), Effect.succeed(true))
-        done = yield* Effect.raceFirst(finished, Effect.as(Deferred.await(stopped), false))
-        yield* Effect.gen(function* () {
-          const log = yield* AuditLog
-          yield* append("c5")
-          const entries = yield* Stream.runCollect(log.entries())
-          const facts = entries.map((entry) => textOf(entry.facts))
-          const personal = entries.map((entry) => textOf(entry.personal))
-          for (const text of acknowledged) {
-            if (text === "erased") expect(personal).not.toContain("a0")
-            else if (text !== "retaining" && !acknowledged.includes("retaining")) {
-              expect(facts, `stopped at ${stopAt}`).toContain(text)
-              if (!text.startsWith("a")) expect(personal).toContain(text)
+  for (const loss of ["none", "all", "some"] as const)
+    it.effect(`keeps what was acknowledged, and an erasure that was, when of unsynced bytes ${loss} are lost`, () =>
+      Effect.gen(function* () {
+        for (let stopAt = 1, done = false; !done; stopAt++) {
+          expect(stopAt).toBeLessThan(500)
+          const files = { data: new Map<string, Buffer>(), keys: new Map<string, Buffer>() }
+          let acknowledged: Array<string> = []
+          const power = loss === "none" ? { disk: Disk.memory(files.data), lose: () => {} } : unsafe(files.data, loss)
+          const stopped = yield* Deferred.make<void>()
+          const counter = {
+            operations: 0,
+            stopped: () => {
+              // What the process has on its disks, and has said, is all that is left of it.
+              power.lose()
+              for (const side of ["data", "keys"] as const)
+                files[side] = new Map([...files[side]].map(([name, bytes]) => [name, Buffer.from(bytes)]))
+              acknowledged = [...acknowledged]
+              Deferred.doneUnsafe(stopped, Effect.void)
             }
           }
-          expect(personal.at(-1)).toBe("c5")
-          const disk = Disk.memory(files.data)
-          const report = yield* verify({ disk, directory: "data", verifier: log.verifier })
-          expect(report).toMatchObject({ valid: true, verified: entries.length })
-        }).pipe(Effect.provide(machine((disk) => disk)))
-      }
-    })
-  )
+          const machine = (data: Disk.Disk, wrap: (disk: Disk.Disk) => Disk.Disk) =>
+            layerFiles({ directory: "data", disk: wrap(data), segmentBytes: 600 }).pipe(
+              Layer.provide(Keys.layerFiles({ directory: "keys", disk: wrap(Disk.memory(files.keys)) })),
+              Layer.provide(rootKey)
+            )
+          const told = acknowledged
+          const note = (text: string) => Effect.sync(() => told.push(text))
+          const script = Effect.gen(function* () {
+            const log = yield* AuditLog
+            yield* Effect.andThen(append("a0"), note("a0"))
+            yield* Effect.forEach(["b1", "b2", "b3"], (text) => Effect.andThen(append(text), note(text)), {
+              concurrency: "unbounded"
+            })
+            yield* Effect.andThen(log.erase({ tenant: "acme", subject: "subject a" }), note("erased"))
+            yield* Effect.andThen(append("b4"), note("b4"))
+            yield* Effect.andThen(note("retaining"), log.retain({ before: 1 }))
+          }).pipe(Effect.provide(machine(power.disk, (disk) => stopping(disk, counter, stopAt))))
+          const fiber = yield* Effect.forkDetach(script)
+          const finished = Effect.andThen(Fiber.await(fiber), Effect.succeed(true))
+          done = yield* Effect.raceFirst(finished, Effect.as(Deferred.await(stopped), false))
+          yield* Effect.gen(function* () {
+            const log = yield* AuditLog
+            yield* append("c5")
+            const entries = yield* Stream.runCollect(log.entries())
+            const facts = entries.map((entry) => textOf(entry.facts))
+            const personal = entries.map((entry) => textOf(entry.personal))
+            for (const text of acknowledged) {
+              if (text === "erased") expect(personal).not.toContain("a0")
+              else if (text !== "retaining" && !acknowledged.includes("retaining")) {
+                expect(facts, `stopped at ${stopAt}`).toContain(text)
+                if (!text.startsWith("a")) expect(personal).toContain(text)
+              }
+            }
+            expect(personal.at(-1)).toBe("c5")
+            const disk = Disk.memory(files.data)
+            const report = yield* verify({ disk, directory: "data", verifier: log.verifier })
+            expect(report).toMatchObject({ valid: true, verified: entries.length })
+          }).pipe(Effect.provide(machine(Disk.memory(files.data), (disk) => disk)))
+        }
+      })
+    )
 })

@@ -4,7 +4,7 @@ import * as Entry from "@interlock/stages/audit/entry"
 import * as Keys from "@interlock/stages/audit/keys"
 import { AuditLog, layerFiles } from "@interlock/stages/audit/log"
 import { verify } from "@interlock/stages/audit/verify"
-import { Effect, Layer, Redacted, Result, Stream } from "effect"
+import { ConfigProvider, Effect, Layer, Redacted, Result, Stream } from "effect"
 import { TestClock } from "effect/testing"
 
 const rootKey = Keys.layerRootKey(Redacted.make(new Uint8Array(32).fill(7)))
@@ -246,6 +246,67 @@ describe("AuditLog", () => {
         const log = yield* AuditLog
         expect((yield* verify({ disk, directory: "audit", verifier: log.verifier })).valid).toBe(true)
       }).pipe(Effect.provide(layer))
+    })
+  )
+
+  it.effect(
+    "fails with KeysUnavailable while the key store cannot be reached, and goes on with the keys it knows",
+    () =>
+      Effect.gen(function* () {
+        let reachable = true
+        const keys = Layer.effect(
+          Keys.KeyStore,
+          Effect.map(Keys.KeyStore, (store) => ({
+            ...store,
+            get: (name: string) =>
+              reachable
+                ? store.get(name)
+                : Effect.fail(new Keys.KeyStoreError({ operation: "get", message: "connection refused" }))
+          }))
+        ).pipe(Layer.provide(Keys.layerMemory))
+        const layer = layerFiles({ directory: "audit", disk: Disk.memory() }).pipe(
+          Layer.provide(keys),
+          Layer.provide(rootKey)
+        )
+        yield* Effect.gen(function* () {
+          yield* call("acme", "ada", "one")
+          reachable = false
+          yield* call("acme", "ada", "two")
+          const refused = yield* Effect.flip(call("acme", "bob", "three"))
+          expect(refused.reason._tag).toBe("KeysUnavailable")
+          expect(refused.message).toContain("connection refused")
+          reachable = true
+          yield* call("acme", "bob", "four")
+          expect(yield* texts).toEqual([{ text: "one" }, { text: "two" }, { text: "four" }])
+        }).pipe(Effect.provide(layer))
+      })
+  )
+
+  it.effect("takes a root key of 32 bytes only", () =>
+    Effect.gen(function* () {
+      const refused = yield* Effect.flip(Layer.build(Keys.layerConfig)).pipe(
+        Effect.scoped,
+        Effect.provide(
+          ConfigProvider.layer(
+            ConfigProvider.fromUnknown({ INTERLOCK_AUDIT_ROOT_KEY: Buffer.alloc(16).toString("base64") })
+          )
+        )
+      )
+      expect(refused.message).toContain("openssl rand -base64 32")
+    })
+  )
+
+  it.effect("makes one key for a subject, however many calls of it begin at once", () =>
+    Effect.gen(function* () {
+      const { layer, secrets } = machine()
+      yield* Effect.forEach(Array.from({ length: 20 }), () => call("acme", "ada", "text"), { concurrency: 20 }).pipe(
+        Effect.andThen(texts),
+        Effect.tap((read) => Effect.sync(() => expect(read.length).toBe(20))),
+        Effect.provide(layer)
+      )
+      const names = [...secrets.keys()].filter((name) => name.startsWith("keys/key/"))
+      // One of the tenant, one of the subject.
+      expect(names.length).toBe(2)
     })
   )
 })
