@@ -9,7 +9,7 @@ describe("1,000 takers in four processes", () => {
     Effect.gen(function* () {
       const url = yield* Server.url
       const name = `t${Math.random().toString(36).slice(2)}`
-      const program = `${import.meta.dirname}/takers.process.ts`
+      const program = `${import.meta.dirname}/child.ts`
       const processes = yield* Effect.forEach([0, 1, 2, 3], () =>
         Effect.acquireRelease(
           Effect.sync(() => {
