@@ -10,6 +10,7 @@ import { connect as connectSecure } from "node:tls"
 import { Clock, Context, Duration, Effect, Layer, Schedule, Schema, Stream } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { KeyValueStore, PersistedQueue } from "effect/persistence"
+import { parse } from "./checkpoint.ts"
 import type { AuditError } from "./error.ts"
 import { type Format, format } from "./format.ts"
 import { AuditLog } from "./log.ts"
@@ -166,6 +167,8 @@ export const enqueue = (options: Options) =>
     const kept = yield* store.get(cursorKey)
     const { done, from } = kept === undefined ? { done: [], from: 0 } : yield* Schema.decodeEffect(Cursor)(kept)
     const known = new Set(done)
+    // Nothing was written since the last time.
+    if ((parse(yield* log.checkpoint)?.size ?? 0) <= from) return 0
     const now = yield* Clock.currentTimeMillis
     const settled = now - Duration.toMillis(Duration.fromInputUnsafe(options.settle ?? "10 minutes"))
     const ready: Array<CallRecord> = []

@@ -86,7 +86,11 @@ function* entries(bytes: Buffer, from: number): Generator<Found> {
   for (const frame of Segment.frames(bytes, header?.length ?? 0)) {
     if (frame._tag === "Entry") pending.push(frame.bytes)
     else if (frame._tag === "Commit") {
-      const { first, leaves, note } = frame.commit
+      const { first, frontier, leaves, note } = frame.commit
+      if (frontier.size <= from) {
+        pending = []
+        continue
+      }
       const known = new Map(leaves.map((leaf, index) => [Buffer.from(leaf).toString("latin1"), first + index]))
       for (const payload of pending) {
         const leaf = leafHash(payload)

@@ -161,6 +161,34 @@ describe("AuditLog", () => {
     })
   )
 
+  it.effect(
+    "erases a whole tenant, facts too, and no other; a hold on the tenant is in the way of each of its subjects",
+    () =>
+      Effect.gen(function* () {
+        const { disk, layer } = machine()
+        yield* Effect.gen(function* () {
+          const log = yield* AuditLog
+          yield* call("acme", "ada", "of acme")
+          yield* call("other", "ada", "of other")
+          yield* log.hold({ tenant: "acme", reason: "case 8" })
+          const refused = yield* Effect.flip(log.erase({ tenant: "acme", subject: "ada" }))
+          expect(refused.reason).toMatchObject({ _tag: "Held", holdReason: "case 8" })
+          expect(yield* log.erase({ tenant: "other", subject: "nobody" })).toEqual({ erased: false })
+          yield* log.release({ tenant: "acme" })
+          expect(yield* log.erase({ tenant: "acme" })).toEqual({ erased: true })
+          yield* call("acme", "ada", "new")
+          const calls = (yield* all).filter(({ head }) => head.kind === "completion")
+          expect(calls.map(({ facts, personal }) => [facts, personal])).toEqual([
+            [undefined, undefined],
+            [{ model: "m" }, { text: "of other" }],
+            [{ model: "m" }, { text: "new" }]
+          ])
+          const report = yield* verify({ disk, directory: "audit", verifier: log.verifier })
+          expect(report.valid).toBe(true)
+        }).pipe(Effect.provide(layer))
+      })
+  )
+
   it.effect("refuses a second writer, and a wrong root key, with the cure in the message", () =>
     Effect.gen(function* () {
       const { disk, layer, secrets } = machine()
