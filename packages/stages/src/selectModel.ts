@@ -444,6 +444,21 @@ export const layerShadow = <E, R, E2, R2>(
 // The stage
 // ---------------------------------------------------------------------------------------------------------------
 
+/** What the call would be expected to cost with other choices, where every candidate has a price. */
+const baselines = (candidates: Choice["candidates"]): { readonly [name: string]: number } => {
+  const costs = candidates?.flatMap((one) => (one.predictedCostUsd === undefined ? [] : [one.predictedCostUsd])) ?? []
+  if (candidates === undefined || costs.length === 0 || costs.length < candidates.length) return {}
+  // The strong one is that of the best predicted quality; where no qualities are predicted, the dearest.
+  const strong = candidates.reduce((a, b) =>
+    (b.predictedQuality ?? b.predictedCostUsd!) > (a.predictedQuality ?? a.predictedCostUsd!) ? b : a
+  )
+  return {
+    alwaysStrongUsd: strong.predictedCostUsd!,
+    alwaysCheapUsd: Math.min(...costs),
+    randomUsd: costs.reduce((sum, cost) => sum + cost, 0) / costs.length
+  }
+}
+
 const choose = (request: Candidates.Request): Effect.Effect<Choice, Candidates.SelectModelError, Selector> =>
   Effect.tap(
     Selector.use((selector) => selector.select(request)),
@@ -459,7 +474,8 @@ const choose = (request: Candidates.Request): Effect.Effect<Choice, Candidates.S
           ...(choice.reason === undefined ? {} : { reason: choice.reason }),
           ...(choice.candidates === undefined ? {} : { candidates: choice.candidates.map(nameOf).join(", ") }),
           ...(expected?.predictedQuality === undefined ? {} : { predictedQuality: expected.predictedQuality }),
-          ...(expected?.predictedCostUsd === undefined ? {} : { predictedCostUsd: expected.predictedCostUsd })
+          ...(expected?.predictedCostUsd === undefined ? {} : { predictedCostUsd: expected.predictedCostUsd }),
+          ...baselines(choice.candidates)
         }
       })
     }

@@ -254,6 +254,26 @@ describe("selectModel", () => {
     )
   )
 
+  it.effect("records what other choices would have cost", () =>
+    Effect.gen(function* () {
+      const journal = Journal.make()
+      const pipeline = Pipeline.make("t", { input: [RawPrompt, Parameters, Caller], protocol: Chat.protocol })
+        .use(SelectModel.selectModelUnclassified)
+        .to(
+          Pipeline.handler("none", { needs: { chosen: ChosenModel } }, () => Effect.succeed(Reply.whole(Part.text(""))))
+        )
+      const facts = RawPrompt.context(Prompt.make("Hello")).pipe(
+        Context.merge(Parameters.context({})),
+        Context.merge(Caller.context({ tenant: "t" }))
+      )
+      yield* Effect.provideService(pipeline.run(facts), Journal.Journal, journal)
+      const attributes = journal.events().flatMap((event) => (event._tag === "Fact" ? [event.attributes] : []))[0]!
+      expect(attributes["alwaysCheapUsd"]).toBe(attributes["predictedCostUsd"])
+      expect(attributes["alwaysStrongUsd"]).toBeGreaterThan(attributes["randomUsd"] as number)
+      expect(attributes["randomUsd"]).toBeGreaterThan(attributes["alwaysCheapUsd"] as number)
+    }).pipe(Effect.provide(SelectModel.layerCheapest({ models: [small, large] })), Effect.provide(catalogue))
+  )
+
   it.effect("the stage hands the classification to the selector", () =>
     Effect.gen(function* () {
       const pipeline = Pipeline.make("t", {

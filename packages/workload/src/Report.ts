@@ -48,7 +48,26 @@ export interface Report {
   readonly redactions: number
   readonly latencyMs: { readonly p50: number; readonly p90: number; readonly p99: number; readonly max: number }
   readonly models: { readonly [model: string]: number }
+  /**
+   * What `selectModel` expected the calls that it chose for to cost, beside what they were expected to cost with always the strong
+   * model, always the cheapest, or one by chance. Absent where it predicted no costs.
+   */
+  readonly routing?: Routing
   readonly failures: { readonly [tag: string]: number }
+}
+
+/**
+ * Predicted costs of the calls for which a model was chosen, in US dollars.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Routing {
+  readonly calls: number
+  readonly chosenUsd: number
+  readonly alwaysStrongUsd: number
+  readonly alwaysCheapUsd: number
+  readonly randomUsd: number
 }
 
 const hits = new Set(["exact", "semantic", "coalesced", "stale"])
@@ -69,6 +88,7 @@ export const make = (
     0, 0, 0, 0, 0, 0, 0, 0
   ]
   let costComplete = true
+  const routing = { calls: 0, chosenUsd: 0, alwaysStrongUsd: 0, alwaysCheapUsd: 0, randomUsd: 0 }
   for (const outcome of outcomes) {
     if (outcome.failure === undefined) answered++
     else failures[outcome.failure] = (failures[outcome.failure] ?? 0) + 1
@@ -84,6 +104,21 @@ export const make = (
       if (event._tag === "Cache" && hits.has(event.outcome)) {
         cacheHits++
         savedUsd += event.savedUsd ?? 0
+      }
+      if (event._tag === "Fact" && event.stage === "selectModel" && event.name === "ChosenModel") {
+        const { alwaysCheapUsd, alwaysStrongUsd, predictedCostUsd, randomUsd } = event.attributes
+        if (
+          typeof predictedCostUsd === "number" &&
+          typeof alwaysStrongUsd === "number" &&
+          typeof alwaysCheapUsd === "number" &&
+          typeof randomUsd === "number"
+        ) {
+          routing.calls++
+          routing.chosenUsd += predictedCostUsd
+          routing.alwaysStrongUsd += alwaysStrongUsd
+          routing.alwaysCheapUsd += alwaysCheapUsd
+          routing.randomUsd += randomUsd
+        }
       }
       if (event._tag === "Redaction") for (const count of Object.values(event.counts)) redactions += count
     }
@@ -106,6 +141,7 @@ export const make = (
     redactions,
     latencyMs: { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: latencies.at(-1) ?? 0 },
     models,
+    ...(routing.calls === 0 ? {} : { routing }),
     failures
   }
 }
@@ -133,6 +169,14 @@ export const table = (report: Report): string => {
       "Latency",
       `p50 ${milliseconds(report.latencyMs.p50)}, p90 ${milliseconds(report.latencyMs.p90)}, p99 ${milliseconds(report.latencyMs.p99)}, max ${milliseconds(report.latencyMs.max)}`
     ],
+    ...(report.routing === undefined
+      ? []
+      : ([
+          ["Predicted cost", `${money(report.routing.chosenUsd)} for ${count(report.routing.calls)} routed calls`],
+          ["  always strong", money(report.routing.alwaysStrongUsd)],
+          ["  always cheapest", money(report.routing.alwaysCheapUsd)],
+          ["  by chance", money(report.routing.randomUsd)]
+        ] as const)),
     ...Object.entries(report.models).map(([model, calls]) => [`Model ${model}`, `${count(calls)} calls`] as const),
     ...Object.entries(report.failures).map(([tag, times]) => [`Failed with ${tag}`, count(times)] as const),
     ...(report.badLines === 0 ? [] : [["Lines not read", count(report.badLines)] as const]),
