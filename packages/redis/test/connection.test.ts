@@ -7,6 +7,7 @@ import * as Connection from "@interlock/redis/connection"
 import { Effect, Layer, Queue } from "effect"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Persistence from "effect/persistence/Redis"
+import { Redis } from "ioredis"
 import * as Server from "./server.ts"
 
 const build = (options: Connection.Options) => Effect.scoped(Layer.build(Connection.layer(options)))
@@ -77,9 +78,9 @@ describe("Connection.layer", () => {
     })
   )
 
-  it.effect("refuses a replica, and finds its primary by Sentinel", () =>
+  it.effect("refuses a replica, finds its primary by Sentinel, and follows a failover", () =>
     Effect.gen(function* () {
-      const primary = yield* Server.start()
+      const primary = yield* Server.start(["--repl-diskless-sync-delay", "0"])
       const replica = yield* Server.start(["--replicaof", "127.0.0.1", `${primary.port}`])
       const error = yield* Effect.flip(build({ url: replica.url }))
       expect(error.reason).toBe("Replica")
@@ -87,6 +88,19 @@ describe("Connection.layer", () => {
       const built = yield* Layer.build(Connection.layer({ sentinel: { name: "main", nodes: [sentinel] } }))
       const redis = yield* Effect.provide(Persistence.Redis, built)
       expect(yield* redis.send("SET", "found", "1")).toBe("OK")
+      // The Sentinel must know of the replica, and the replica must have the key, before the primary is lost.
+      const watcher = yield* Effect.acquireRelease(
+        Effect.sync(() => new Redis(sentinel.port, sentinel.host)),
+        (client) => Effect.sync(() => client.disconnect())
+      )
+      yield* until(() =>
+        watcher.call("SENTINEL", "REPLICAS", "main").then((found) => JSON.stringify(found).includes("slave"))
+      )
+      yield* until(() => Effect.runPromise(redis.send("WAIT", "1", "500")).then((count) => count === 1))
+      yield* primary.kill
+      expect((yield* Effect.flip(redis.send("GET", "found")))._tag).toBe("RedisError")
+      yield* until(() => Effect.runPromise(redis.send("SET", "found", "2")).then(() => true))
+      expect(yield* redis.send<Array<string>>("ROLE")).toContain("master")
     }).pipe(Effect.scoped)
   )
 
@@ -108,6 +122,12 @@ describe("Connection.layer", () => {
     }).pipe(Effect.scoped)
   )
 })
+
+/** Asks again until the answer is yes; a failure is a no. */
+const until = (ask: () => Promise<boolean>) =>
+  Effect.promise(async () => {
+    while (!(await ask().catch(() => false))) await new Promise((resolve) => setTimeout(resolve, 50))
+  })
 
 /** A certificate for localhost, made with openssl for this test. */
 const certificate = Effect.acquireRelease(

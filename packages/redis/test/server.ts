@@ -174,11 +174,16 @@ export const cluster: Effect.Effect<ReadonlyArray<Server>, never, Scope.Scope> =
   return nodes
 })
 
-/** A Sentinel that watches `server` under `name`. */
+/** A Sentinel that watches `server` under `name`, and promotes a replica when it has been away for 300 ms. */
 export const sentinel = (server: Server, name: string): Effect.Effect<Server, never, Scope.Scope> =>
   Effect.gen(function* () {
     const directory = yield* temporary
     const file = join(directory, "sentinel.conf")
-    writeFileSync(file, `sentinel monitor ${name} ${server.host} ${server.port} 1\n`)
+    const lines = [
+      `sentinel monitor ${name} ${server.host} ${server.port} 1`,
+      `sentinel down-after-milliseconds ${name} 300`,
+      `sentinel failover-timeout ${name} 2000`
+    ]
+    writeFileSync(file, `${lines.join("\n")}\n`)
     return yield* start(["--sentinel"], [file])
   })

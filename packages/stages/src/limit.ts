@@ -200,7 +200,8 @@ export class Limiter extends Context.Service<
 export interface Options {
   readonly limits: ReadonlyArray<Rule.Rule>
   /**
-   * `"refuse"` (when left out): fail with `retryAfterMillis`. `{ wait }`: wait up to so long, served in the order of asking.
+   * `"refuse"` (when left out): fail with `retryAfterMillis`. `{ wait }`: wait up to so long, served in
+   * the order of asking by rates, and by places as they come free.
    * `"shed"`: refuse, and let calls of lower priority fill each limit only in part, so that room is left for the others.
    */
   readonly whenExceeded?: "refuse" | "shed" | { readonly wait: Duration.Input }
