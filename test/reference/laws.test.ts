@@ -87,13 +87,14 @@ describe("the reference pipeline", () => {
           ...[
             "audit",
             "classify",
-            "selectModelUnclassified",
+            "selectModel",
             "redact",
             "auditText",
             "checkRequest",
             "cache",
             "limit",
-            "budget"
+            "budget",
+            "retry"
           ],
           "scriptedModel"
         ]

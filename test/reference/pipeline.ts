@@ -9,31 +9,34 @@ import { budget, layer as budgets } from "@interlock/stages/budget"
 import { cache } from "@interlock/stages/cache"
 import { layerMemory as cacheMemory } from "@interlock/stages/cache/store"
 import { checkRequest } from "@interlock/stages/checkRequest"
-import { layerTest as classifierTest, classify } from "@interlock/stages/classify"
+import { layer as classifier, classify } from "@interlock/stages/classify"
 import { layerStoreMemory, limit, layer as limits } from "@interlock/stages/limit"
 import { redact } from "@interlock/stages/redact"
 import { Detector } from "@interlock/stages/redact/detector"
 import { Vault } from "@interlock/stages/redact/vault"
-import { layerFixed, selectModelUnclassified } from "@interlock/stages/selectModel"
+import { layerBudget as retryBudget, retryWith } from "@interlock/stages/retry"
+import { layerFixed, selectModel } from "@interlock/stages/selectModel"
 import { Context, Layer } from "effect"
 
 export const stages = Pipeline.make("reference", { input: [RawPrompt, Caller, Parameters], protocol: Chat.protocol })
   .use(audit)
   .use(classify)
-  .use(selectModelUnclassified)
+  .use(selectModel)
   .use(redact)
   .use(auditText)
   .use(checkRequest)
   .use(cache)
   .use(limit)
   .use(budget)
+  .use(retryWith({ base: 0 }))
 
 export const close = (model: Handler.Handler<never, Part.Part, ModelError.ModelError>) => stages.to(model)
 
 export const services = Layer.mergeAll(
   auditMemory,
   cacheMemory(),
-  classifierTest({ label: "question answering" }),
+  retryBudget(),
+  classifier,
   Detector.layer,
   Vault.layerMemory,
   layerFixed({ provider: "offline", model: "offline-small" }),
