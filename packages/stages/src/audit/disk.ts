@@ -48,12 +48,21 @@ const isCode = (error: unknown, code: string): boolean =>
   error instanceof Error && "code" in error && error.code === code
 
 const syncDirectory = async (path: string): Promise<void> => {
+  // Windows cannot open a directory; its file systems keep names in a journal of their own.
+  if (process.platform === "win32") return
   const handle = await promises.open(path, "r")
   try {
     await handle.sync()
   } finally {
     await handle.close()
   }
+}
+
+/** Makes a directory and those above it, so that their names survive a loss of power too. */
+const makeDirectory = async (path: string): Promise<void> => {
+  const created = await promises.mkdir(path, { recursive: true, mode: 0o700 })
+  if (created === undefined) return
+  for (let at = path; at.length >= created.length; at = dirname(at)) await syncDirectory(dirname(at))
 }
 
 const writeAll = async (handle: promises.FileHandle, bytes: Uint8Array, offset: number): Promise<void> => {
@@ -64,7 +73,7 @@ const writeAll = async (handle: promises.FileHandle, bytes: Uint8Array, offset: 
 }
 
 const writeTemporary = async (path: string, bytes: Uint8Array): Promise<string> => {
-  await promises.mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  await makeDirectory(dirname(path))
   const temporary = join(dirname(path), `.${process.pid}-${Math.random().toString(36).slice(2)}.tmp`)
   const handle = await promises.open(temporary, "wx", 0o600)
   try {
@@ -86,9 +95,7 @@ const writeTemporary = async (path: string, bytes: Uint8Array): Promise<string> 
  * @since 0.1.0
  */
 export const files: Disk = {
-  makeDirectory: async (path) => {
-    await promises.mkdir(path, { recursive: true, mode: 0o700 })
-  },
+  makeDirectory,
   list: (path) =>
     promises.readdir(path).then(
       (names) => names.filter((name) => !name.endsWith(".tmp")).sort(),
@@ -109,7 +116,13 @@ export const files: Disk = {
     }
   },
   replace: async (path, bytes) => {
-    await promises.rename(await writeTemporary(path, bytes), path)
+    const temporary = await writeTemporary(path, bytes)
+    try {
+      await promises.rename(temporary, path)
+    } catch (error) {
+      await promises.rm(temporary, { force: true })
+      throw error
+    }
     await syncDirectory(dirname(path))
   },
   create: async (path, bytes) => {
