@@ -54,7 +54,7 @@ const virtualClock = () => {
   }
   const drive = async (isDone: () => boolean) => {
     while (!isDone()) {
-      for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate)
+      for (let turn = 0; turn < 8; turn++) await new Promise(setImmediate)
       const event = due.shift()
       if (event === undefined) continue
       now = event.at
