@@ -16,6 +16,8 @@ import { createInterface } from "node:readline"
 import { parseArgs } from "node:util"
 import { Pipeline, Reply } from "@interlock/core"
 import { Caller, Chat, ChosenModel, Parameters, Part, Prompt, SafePrompt, type SafeText } from "@interlock/model"
+import * as RedisCacheStore from "@interlock/redis/cacheStore"
+import * as Connection from "@interlock/redis/connection"
 import { cache } from "@interlock/stages/cache"
 import { layerHashed } from "@interlock/stages/cache/embedder"
 import { canonicalHash } from "@interlock/stages/cache/key"
@@ -24,6 +26,7 @@ import { type CacheStore, layerMemory } from "@interlock/stages/cache/store"
 import { layerScan, VectorIndex } from "@interlock/stages/cache/vectorIndex"
 import { makePlanner, rules, type Segment } from "@interlock/stages/promptCache"
 import { Context, Duration, Effect, Layer, Random } from "effect"
+import * as Server from "../packages/redis/test/server.ts"
 
 const tier = (alpha: number) => layer({ alpha }).pipe(Layer.provide([layerHashed(), layerScan()]))
 
@@ -236,6 +239,12 @@ const table = Effect.fnUntraced(function* () {
     return yield* Effect.promise(() => microseconds(2_000, hit))
   })
   say("memoryHitMicros", yield* Effect.provide(measureHits, layerMemory()), "exact hit in memory, us")
+  const onRedis = Layer.unwrap(
+    Effect.map(Server.url, (url) =>
+      RedisCacheStore.layer({ name: `bench-${process.pid}` }).pipe(Layer.provide(Connection.layer({ url })))
+    )
+  )
+  say("redisHitMicros", yield* Effect.provide(measureHits, onRedis), "exact hit on Redis, us")
 
   calls = 0
   const many = pipeline.run(facts("the same question"))
