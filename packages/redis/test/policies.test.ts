@@ -15,6 +15,7 @@ import { redact } from "@interlock/stages/redact"
 import { Detector } from "@interlock/stages/redact/detector"
 import { Vault } from "@interlock/stages/redact/vault"
 import { ConfigProvider, Context, Duration, Effect, Exit, Layer, Redacted } from "effect"
+import { TestClock } from "effect/testing"
 import * as ScriptedModel from "../../testing/src/ScriptedModel.ts"
 import * as Server from "./server.ts"
 
@@ -159,6 +160,26 @@ describe("policies", () => {
         yield* present(world)
       })
     )
+  )
+})
+
+describe("single flight", () => {
+  it.effect("makes one call of many equal ones in two processes", () =>
+    Effect.gen(function* () {
+      const server = yield* Server.start()
+      const model = yield* ScriptedModel.make([{ text: "ok", delay: "200 millis" }])
+      const processes = yield* Effect.forEach([0, 1], () =>
+        Layer.build(Layer.fresh(Stores.layer().pipe(Layer.provide(Connection.layer({ url: server.url })))))
+      )
+      const caching = start.use(cache).to(model.handler)
+      const answers = yield* Effect.forEach(
+        Array.from({ length: 100 }, (_, index) => processes[index % 2]!),
+        (own) => caching.run(facts("the same question")).pipe(Effect.provide(own), Effect.provide(catalogue)),
+        { concurrency: "unbounded" }
+      )
+      expect(new Set(answers.map(({ text }) => text))).toEqual(new Set(["ok"]))
+      expect(model.calls()).toBe(1)
+    }).pipe(Effect.scoped, TestClock.withLive)
   )
 })
 
