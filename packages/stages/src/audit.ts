@@ -190,6 +190,27 @@ const begin = Effect.fnUntraced(function* (caller: Identity) {
   return draft
 })
 
+/** Begins to write the request; whoever must know that it is durable joins the fiber. */
+const writeRequest = Effect.fnUntraced(function* (
+  log: AuditLog["Service"],
+  call: string,
+  draft: Draft,
+  text: PersonalSection
+) {
+  const personal = { ...who(draft), ...text }
+  const write = log.append({
+    kind: "request",
+    call,
+    tenant: draft.tenant,
+    subject: draft.subject,
+    facts: factsOf(draft),
+    personal: Object.keys(personal).length === 0 ? undefined : personal
+  })
+  const fiber = yield* Effect.forkDetach(write, { startImmediately: true })
+  draft.request = fiber
+  return fiber
+})
+
 /** Appends to the call's own journal, and to one that was there already. */
 const journalOf = (outer: Journal.Journal | undefined): Journal.Journal => {
   const own = Journal.make()
@@ -271,6 +292,8 @@ export const audit = Stage.around(
         }
         const reply = exit.value
         firstPartAt = clock.currentTimeMillisUnsafe()
+        // A whole reply is recorded in one go; a live one must not begin before there is anything of it on the disk.
+        if (draft.request === undefined && reply._tag === "Live") yield* writeRequest(log, record.call, draft, {})
         if (draft.request !== undefined) {
           const durable = yield* Effect.exit(orContinue(Fiber.join(draft.request)))
           if (durable._tag === "Failure") {
@@ -334,17 +357,9 @@ export const auditText = Stage.around<{ in: Part.Part; out: Part.Part }>()(
     const draft = drafts.get(record)
     if (draft === undefined) return yield* next()
     if (draft.request === undefined) {
-      const write = log.append({
-        kind: "request",
-        call: record.call,
-        tenant: draft.tenant,
-        subject: draft.subject,
-        facts: factsOf(draft),
-        personal: { ...who(draft), ...promptOf(prompt, draft, policy.textLimit) }
-      })
-      draft.request = yield* Effect.forkDetach(write, { startImmediately: true })
+      const request = yield* writeRequest(log, record.call, draft, promptOf(prompt, draft, policy.textLimit))
       if (policy.request === "before-call") {
-        const durable = Fiber.join(draft.request)
+        const durable = Fiber.join(request)
         yield* policy.onFailure === "continue" ? Effect.catch(durable, complain) : durable
       }
     }

@@ -129,6 +129,25 @@ describe("audit", () => {
     }).pipe(Effect.provide([memory, live()]))
   )
 
+  it.effect("has the request on the disk before the first part in a pipeline without text, too", () =>
+    Effect.gen(function* () {
+      const silent = Pipeline.make("silent", { input: [Caller, RawPrompt], protocol: Chat.protocol })
+        .use(audit)
+        .to(Pipeline.handler("answer", { needs: {} }, () => Answering.use(({ reply }) => reply)))
+      yield* Stream.runForEach(silent.stream(ask("hello")), () =>
+        Effect.gen(function* () {
+          expect((yield* records).map(({ outcome }) => outcome)).toEqual(["incomplete"])
+        })
+      )
+      yield* silent.run(ask("hello")).pipe(Effect.provide(whole))
+      const all = yield* records
+      expect(all.map(({ entries, outcome, personal }) => [outcome, entries.length, personal])).toEqual([
+        ["answered", 2, { subject: "ada", conversation: "c1" }],
+        ["answered", 1, { subject: "ada", conversation: "c1" }]
+      ])
+    }).pipe(Effect.provide([memory, live()]))
+  )
+
   for (const request of ["before-call", "before-answer"] as const)
     it.effect(`leaves one record when redact refuses, the model fails, or a defect happens (${request})`, () =>
       Effect.gen(function* () {
