@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Jobs from "@interlock/stages/batchJob"
 import * as Lease from "@interlock/stages/cache/lease"
 import * as CacheStore from "@interlock/stages/cache/store"
 import * as Feedback from "@interlock/stages/Feedback"
@@ -14,13 +15,14 @@ import type { Redis } from "effect/persistence/Redis"
 import * as RedisCacheStore from "./cacheStore.ts"
 import * as Connection from "./connection.ts"
 import * as RedisFeedback from "./feedback.ts"
+import * as RedisJobStore from "./jobStore.ts"
 import * as RedisLease from "./lease.ts"
 import * as RedisLimitStore from "./limitStore.ts"
 import * as RedisVaultStore from "./vaultStore.ts"
 
 /**
- * What the stages keep outside of a call: cached replies and leases, limits and budgets, sealed values, grades, the circuits of
- * `balance`, and the queue of `audit`'s delivery.
+ * What the stages keep outside of a call: cached replies and leases, limits and budgets, sealed values, grades, batch jobs, the circuits
+ * of `balance`, and the queue of `audit`'s delivery.
  *
  * @category models
  * @since 0.1.0
@@ -31,6 +33,7 @@ export type Stores =
   | LimitStore.LimitStore
   | VaultStore
   | Feedback.Feedback
+  | Jobs.JobStore
   | CircuitBreaker.CircuitBreakerStore
   | PersistedQueue.PersistedQueueStore
 
@@ -69,6 +72,7 @@ export const layer = (options: Options = {}): Layer.Layer<Stores, StoresError, C
     RedisLimitStore.layer(options),
     RedisVaultStore.layer(),
     RedisFeedback.layer({ name }),
+    RedisJobStore.layer,
     CircuitBreaker.layerStoreRedis({ prefix: `{interlock:circuit:${name}}:` }),
     PersistedQueue.layerStoreRedis({ prefix: `{interlock:queue:${name}}:` })
   )
@@ -86,6 +90,7 @@ export const layerMemory: Layer.Layer<Stores> = Layer.mergeAll(
   LimitStore.layerMemory,
   VaultStore.layerMemory,
   Feedback.layerMemory(),
+  Jobs.layerMemory,
   CircuitBreaker.layerStoreMemory(),
   PersistedQueue.layerStoreMemory
 )

@@ -4,9 +4,11 @@ import { describe, expect, it, layer } from "@effect/vitest"
 import * as RedisCacheStore from "@interlock/redis/cacheStore"
 import * as Connection from "@interlock/redis/connection"
 import * as RedisFeedback from "@interlock/redis/feedback"
+import * as RedisJobStore from "@interlock/redis/jobStore"
 import * as RedisLease from "@interlock/redis/lease"
 import * as Stores from "@interlock/redis/stores"
 import * as RedisVaultStore from "@interlock/redis/vaultStore"
+import { JobStore } from "@interlock/stages/batchJob"
 import { Lease } from "@interlock/stages/cache/lease"
 import { CacheStore } from "@interlock/stages/cache/store"
 import { Feedback } from "@interlock/stages/Feedback"
@@ -155,6 +157,23 @@ for (const [where, connected] of [
         ])
         expect(yield* Effect.promise(() => client.pttl(`interlock:vault:${conversation}`))).toBeGreaterThan(86_400_000)
       }).pipe(Effect.provide(RedisVaultStore.layer()))
+    )
+
+    it.effect("JobStore creates a record once, and replaces it", () =>
+      Effect.gen(function* () {
+        const jobs = yield* JobStore
+        const id = unique()
+        expect(yield* jobs.read(id)).toBeUndefined()
+        const created = yield* Effect.forEach(["a", "b", "c"], (record) => jobs.create(id, record), {
+          concurrency: "unbounded"
+        })
+        expect(created.filter((each) => each)).toHaveLength(1)
+        yield* jobs.write(id, "later")
+        expect(yield* jobs.create(id, "again")).toBe(false)
+        expect(yield* jobs.read(id)).toBe("later")
+        const { client } = yield* Connection.RedisConnection
+        yield* Effect.promise(() => client.del(`interlock:job:${id}`))
+      }).pipe(Effect.provide(RedisJobStore.layer))
     )
 
     it.effect("effect/persistence keeps a queue and circuits", () =>
