@@ -6,6 +6,7 @@ import { dates } from "./dates.ts"
 import { ibanEnd, identifiers, ipAt } from "./identifiers.ts"
 import { phones } from "./phones.ts"
 import { connections, type Found, markedKeyEnd, mayBeginKey, namedSecrets, privateKeys } from "./secrets.ts"
+import { seen } from "./seen.ts"
 import { windowsOfDigits } from "./windows.ts"
 import { words } from "./words.ts"
 
@@ -27,6 +28,7 @@ const wordTypes = [
 ]
 
 const isDigit = (code: number): boolean => code >= 48 && code <= 57
+const isMark = (code: number): boolean => (code >= 0x300 && code <= 0x36f) || (code >= 0xfe00 && code <= 0xfe0f)
 const isAlphanumeric = (code: number): boolean =>
   (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122)
 
@@ -49,7 +51,21 @@ export const scan = (text: string, options: ScanOptions = {}): ReadonlyArray<Fou
     words(text, found, minimum)
     chinese(text, found)
   }
+  const whole = seen(text)
+  if (whole !== undefined) {
+    const hidden: Array<Found> = []
+    structured(whole.text, hidden, minimum, only)
+    phones(whole.text, windowsOfDigits(whole.text), hidden, minimum)
+    for (const span of hidden) {
+      const start = whole.from[span.start] as number
+      const end = (whole.from[span.end - 1] as number) + 1
+      if (end - start > span.end - span.start || whole.text.slice(span.start, span.end) !== text.slice(start, end)) {
+        found.push({ ...span, start, end })
+      }
+    }
+  }
   const wanted = only === undefined ? found : found.filter((span) => only.has(span.type))
+  for (const span of wanted) while (isMark(text.charCodeAt(span.end))) span.end++
   return resolve(wanted.filter((span) => span.confidence >= minimum))
 }
 

@@ -111,7 +111,7 @@ const named =
   /(?:pass ?word|passwd|passphrase|pass ?code|\bpwd|secret(?:[ _-]?key)?|api[ _-]?key|access[ _-]?key(?:[ _-]?id)?|auth[ _-]?token|access[ _-]?token|refresh[ _-]?token|client[ _-]?secret|private[ _-]?key|signing[ _-]?key|encryption[ _-]?key|account[ _-]?key|credentials?|bearer|authorization|\bpin|密码|口令|密钥|暗号|パスワード|비밀번호|пароль|mot de passe|passwort|kennwort|contraseña|senha|wachtwoord|hasło|lösenord)["'`\]]{0,2}(?:\s*(?:[:=：]|=>|:=)\s*|\s+(?:is|was|are|ist|est|es|é|是|为|:)\s*|[是为：]\s*|\s+)(?:(?:basic|bearer|token)\s+)?(["'`“「]?)([^\s"'`“”「」<>，。；]{4,512})/iuy
 
 const placeholderWords =
-  /^(?:null|none|nil|true|false|undefined|string|number|boolean|required|optional|example|changeme|redacted|todo|your\S*|my\S*|\*+|x+|<\S*|\$\{?\S*|%\S*|process\.\S*|os\.\S*|env\.\S*|this\.\S*|self\.\S*|config\.\S*|\(\S*|\{\S*|\[\S*)$/i
+  /^(?:null|none|nil|true|false|undefined|string|number|boolean|required|optional|example|changeme|redacted|todo|(?:your|my)[a-z_-]*|\*+|x+|<[\w -]+>?|\$\{[^}]*\}?|\$[A-Z_]+|\$\([^)]*\)?|%[A-Za-z_]+%?|\{\{?[^}]*\}?\}?|\[[\w -]*\]?|(?:process|os|env|this|self|config)\.[\w.$]*)$/i
 
 /** Bits a character: Shannon's entropy. */
 export const entropy = (text: string): number => {
@@ -149,10 +149,10 @@ export const namedSecrets = (text: string, out: Array<Found>): void => {
     const password = /pass|pwd|pin|密码|口令|暗号|パスワード|비밀|парол|wort|contrase|senha|wacht|hasło|lösen/i.test(
       match[0].slice(0, 14)
     )
-    const code = /^[A-Za-z_$][\w$]*(?:[.(]|\?\.)|[()<>{}]|^[A-Za-z_$][A-Za-z_$-]*$|=>|^\.|\/\/|^[A-Z][a-z]+[A-Z]/.test(
-      value
-    )
-    const strong = value.length >= 16 && random >= 3.3 && classes >= 2 && /\d/.test(value) && !code
+    const code =
+      /^[A-Za-z_$][\w$]*(?:\??\.[A-Za-z_$]+)+[\w$]*(?:[(<[].*)?$|^[A-Za-z_$][\w$]*[(<[]|^[A-Za-z_$-]+$|=>|^\/\/|^[A-Z][a-z]+[A-Z][A-Za-z]*$/.test(
+        value
+      )
     const spoken = assigned && password && !code && /\d/.test(value) && (classes >= 2 || /^\d{4,12}$/.test(value))
     if (strong || spoken) {
       out.push({ start, end: start + value.length, type: "SECRET", confidence: strong && assigned ? 0.9 : 0.7 })
@@ -176,7 +176,7 @@ export const connections = (text: string, out: Array<Found>): void => {
       start,
       end: start + match[0].replace(/[.,;:!?]+$/, "").length,
       type: "URL_CREDENTIALS",
-      confidence: 0.95
+      confidence: 0.99
     })
   }
   if (/password=|pwd=|accountkey=|sharedaccesskey=/i.test(text)) {

@@ -189,7 +189,7 @@ const flagOf = (hash: number): number => {
   return 0
 }
 
-const composed = /[-'’`]|^(?:Mc|Mac|De|Di|Da|La|Le|Van|Von|Fitz|O)\p{Lu}\p{Ll}+$/u
+const composed = /[-'’`]|^GmbH$|^(?:Mc|Mac|De|Di|Da|La|Le|Van|Von|Fitz|O)\p{Lu}\p{Ll}+$/u
 
 /** What a word in small letters must be to matter, and what matters though the word is an ordinary one. */
 const telling = First | Last | City | Country | Region | Demonym | Day | Title | PlaceStart | Particle
@@ -292,6 +292,8 @@ const personCue =
   /(?:\bnames?(?: in the account)?(?: is| was|:|s|d)?|\bname's|\bi am|\bi'm|\bi’m|\bim|\bcalled|\bnamed|\bcall (?:him|her|me)|\bby|\bto|\bwith|\band|\bfor|\bmeet|\bmet|\bsaid|\bsays|\btold|\bask|\blove(?: you)?|\bdear|\bhi|\bhello|\bhey|\bthanks?|\bthank you|\bof|\brip|\bfrom|\blike|\bthan|\bis|\bwas|\bthat|\bwhen|\bbecause|\bif|\bjust|\bex-\S+|add|remove|miss|congrats|change it to|User:|Name:|By:|,)\s*["“']?$/iu
 const strongPersonCue =
   /(?:\bmy name(?: is|'s)|\bname(?: is|:|'s)|\bi am|\bcalled|\bnamed|\bcall (?:him|her|me)|\bdear|\bby:|\bto add|\bpartner'?s name|\b(?:kid|son|daughter|wife|husband|brother|sister|friend|singer|player|actor|actress|director|rapper|author|boss|colleague)(?:,| named| called)?|Name:|User:|change it to|between him and|ex-\S+)\s*["“']?$/iu
+const declaredCue =
+  /(?:\bname(?: is|'s)|\bi am called|"(?:full|first|last|given|family|middle|sur|customer|user|contact|patient|employee|display)?[_ -]?name\\*"\s*:\s*\\*")\s*$/iu
 const placeCue =
   /(?:\bin|\bat|\bnear|\bfrom|\bto|\bvisit|\bvisiting|\baround|\bcity of|\btown of|\buniversity of|\bhome city|\bfly to|\bflew to|\bmoved to|\blive in|\blives in|\bborn in|\btravel(?:ing|led)? to)\s+["“']?$/iu
 const strongPlaceCue =
@@ -426,6 +428,10 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
     return to
   }
   if (glued && run.length === 1) return to
+  if (!isOrdinary(head) && declaredCue.test(before)) {
+    push(head.start, tail.end, "PERSON", 0.95)
+    return to
+  }
   if (run.length === 1) {
     const token = head
     const written = text.slice(token.start, token.end)
@@ -482,7 +488,18 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
   else if (initial && ordinary < run.length - 1) push(head.start, tail.end, "PERSON", 0.85)
   else if (ordinary === run.length) return to
   else if (head.flag & First && !(head.flag & Stop))
-    push(head.start, tail.end, "PERSON", ordinary > 0 && head.flag & Common ? 0.45 : capitalsOnly ? 0.6 : 0.85)
+    push(
+      head.start,
+      tail.end,
+      "PERSON",
+      ordinary > 0 && head.flag & Common
+        ? 0.45
+        : capitalsOnly
+          ? 0.6
+          : tail.flag & Last && !((head.flag | tail.flag) & (Common | Stop))
+            ? 0.92
+            : 0.85
+    )
   else if (strongPersonCue.test(before)) push(head.start, tail.end, "PERSON", 0.75)
   else if (strongPlaceCue.test(before) && known < run.length) push(head.start, tail.end, "LOCATION", 0.6)
   else if (known > 0 && ordinary === 0) push(head.start, tail.end, "PERSON", 0.7)

@@ -1,0 +1,32 @@
+/** Texts as a reader sees them: identifiers that invisible signs, combining marks or emoji cut in pieces, put together again. */
+
+const cut =
+  // biome-ignore lint/suspicious/noMisleadingCharacterClass: the marks are meant one by one
+  /[\p{L}\p{N}@.:/_-] ?[\u0300-\u036f\u00ad\u180e\u200b-\u200f\u2060-\u2064\u20d0-\u20ff\ufe00-\ufe0f\ufeff\p{Extended_Pictographic}\p{Emoji_Modifier}]+ ?[\p{L}\p{N}@.:/_-]|[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff20]/u
+const dropped =
+  // biome-ignore lint/suspicious/noMisleadingCharacterClass: the marks are meant one by one
+  /[\u0300-\u036f\u00ad\u180e\u200b-\u200f\u2060-\u2064\u20d0-\u20ff\ufe00-\ufe0f\ufeff\p{Extended_Pictographic}\p{Emoji_Modifier}]/u
+
+export interface Seen {
+  readonly text: string
+  /** Where each character stands in the original, and where the original ends. */
+  readonly from: ReadonlyArray<number>
+}
+
+/** The text without what cuts it, or `undefined` when nothing does. Full-width letters and digits become narrow. */
+export const seen = (text: string): Seen | undefined => {
+  if (!cut.test(text)) return undefined
+  let out = ""
+  const from: Array<number> = []
+  for (let i = 0; i < text.length; ) {
+    const char = String.fromCodePoint(text.codePointAt(i) as number)
+    if (!dropped.test(char)) {
+      const code = char.charCodeAt(0)
+      out += code >= 0xff01 && code <= 0xff5e ? String.fromCharCode(code - 0xfee0) : char
+      for (let j = 0; j < char.length; j++) from.push(i + j)
+    } else if (char.length > 1 && out.endsWith(" ") && text[i + char.length] === " ") i++
+    i += char.length
+  }
+  from.push(text.length)
+  return { text: out, from }
+}
