@@ -200,13 +200,11 @@ const redactPrompt = Effect.fnUntraced(function* (
       at = end
     }
     out += text.slice(at)
-    for (const [url] of out.matchAll(urlLike)) if (url.includes(policy.shape.open)) urls.add(url)
+    for (const url of Placeholder.urlsOf(out, policy.shape)) urls.add(url)
     return safe(out)
   })
   return { prompt: rewritten, counts, values, urls: [...urls] }
 })
-
-const urlLike = /(?:[a-z][a-z0-9+.-]*:\/\/|www\.|mailto:|tel:)[^\s<>"`]+/gi
 
 const strategyOf = (policy: Settings, type: string) =>
   type === Placeholder.literal ? "placeholder" : (policy.strategies[type] ?? "placeholder")

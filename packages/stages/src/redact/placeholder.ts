@@ -120,7 +120,7 @@ export const makeRestorer = (options: RestorerOptions): Restorer => {
     const value = lookup(placeholder)
     if (value === undefined || (inUrl && !restoreInUrl(soFar.slice(start)))) return written
     if (/^(?:URL|[A-Z]*_URL)_/.test(name)) run = `https://${placeholder}`
-    return json ? JSON.stringify(value).slice(1, -1) : value
+    return json ? inJson(value) : value
   }
 
   const drain = (final: boolean): string => {
@@ -185,6 +185,44 @@ export const makeRestorer = (options: RestorerOptions): Restorer => {
 export const restore = (text: string, options: RestorerOptions): string => {
   const restorer = makeRestorer(options)
   return restorer.push(text) + restorer.end()
+}
+
+/** A value as the inside of a JSON string; one that was found in JSON text, with its escapes, is that already. */
+const inJson = (value: string): string => {
+  const escaped = JSON.stringify(value).slice(1, -1)
+  if (!value.includes("\\")) return escaped
+  try {
+    return JSON.stringify(JSON.parse(`"${value}"`)) === `"${value}"` ? value : escaped
+  } catch {
+    return escaped
+  }
+}
+
+/**
+ * The URLs of a text that hold placeholders, each from where it begins: what `restoreInUrl` may compare with.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const urlsOf = (text: string, shape: Shape): ReadonlyArray<string> => {
+  if (!text.includes(shape.open)) return []
+  const urls: Array<string> = []
+  const add = (run: string) => {
+    if (!run.includes(shape.open)) return
+    const start = run.search(urlStart)
+    if (start >= 0) urls.push(run.slice(start))
+    const named = run.indexOf(`${shape.open}URL`)
+    if (named >= 0) urls.push(`https://${run.slice(named)}`)
+  }
+  let from = 0
+  for (let i = 0; i < text.length; i++) {
+    if (endsRun(text.charCodeAt(i), i === 0 ? 0 : text.charCodeAt(i - 1))) {
+      add(text.slice(from, i))
+      from = i + 1
+    }
+  }
+  add(text.slice(from))
+  return urls
 }
 
 /** Whether a URL ends here: at white space, quotes and angle brackets, and at full stops and brackets of Chinese. */

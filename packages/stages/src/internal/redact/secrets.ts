@@ -153,6 +153,7 @@ export const namedSecrets = (text: string, out: Array<Found>): void => {
       /^[A-Za-z_$][\w$]*(?:\??\.[A-Za-z_$]+)+[\w$]*(?:[(<[].*)?$|^[A-Za-z_$][\w$]*[(<[]|^[A-Za-z_$-]+$|=>|^\/\/|^[A-Z][a-z]+[A-Z][A-Za-z]*$/.test(
         value
       )
+    const strong = value.length >= 16 && random >= 3.3 && classes >= 2 && /\d/.test(value) && !code
     const spoken = assigned && password && !code && /\d/.test(value) && (classes >= 2 || /^\d{4,12}$/.test(value))
     if (strong || spoken) {
       out.push({ start, end: start + value.length, type: "SECRET", confidence: strong && assigned ? 0.9 : 0.7 })
