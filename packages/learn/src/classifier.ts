@@ -116,7 +116,10 @@ export const save = Effect.fnUntraced(function* (trained: Trained, folder: strin
 })
 
 const kindWeights = [1, 1, 0.7, 0.6]
-const cost = 2
+const near = Featuriser.kinds.indexOf("near")
+const cost = 1
+/** A text of the label weighs as much as this many others. */
+const costOfOwn = 3
 const passes = 12
 const tolerance = 0.1
 /** Held-out texts that were right and that the guard may refuse at its threshold. */
@@ -166,15 +169,28 @@ const read = (texts: ReadonlyArray<string>): Matrix => {
     }
     starts[row + 1] = columns.length
   }
-  const order = Int32Array.from(hashes, (_, id) => id).sort(
-    (a, b) => counted[b]! - counted[a]! || hashes[a]! - hashes[b]!
-  )
-  const position = new Int32Array(hashes.length)
+  // Two words that were near each other only once say little, and there are very many such pairs.
+  const order = Int32Array.from(hashes, (_, id) => id)
+    .filter((id) => kinds[id] !== near || counted[id]! > 1)
+    .sort((a, b) => counted[b]! - counted[a]! || hashes[a]! - hashes[b]!)
+  const position = new Int32Array(hashes.length).fill(-1)
   for (let index = 0; index < order.length; index++) position[order[index]!] = index
+  let kept = 0
+  let from = 0
+  for (let row = 0; row < texts.length; row++) {
+    const to = starts[row + 1]!
+    for (let at = from; at < to; at++) {
+      if (position[columns[at]!]! < 0) continue
+      columns[kept] = position[columns[at]!]!
+      damped[kept++] = damped[at]!
+    }
+    from = to
+    starts[row + 1] = kept
+  }
   return {
     starts,
-    columns: Int32Array.from(columns, (id) => position[id]!),
-    damped: Float32Array.from(damped),
+    columns: Int32Array.from(columns.slice(0, kept)),
+    damped: Float32Array.from(damped.slice(0, kept)),
     hashes: Uint32Array.from(order, (id) => hashes[id]!),
     kinds: Uint8Array.from(order, (id) => kinds[id]!),
     frequencies: Int32Array.from(order, (id) => counted[id]!)
@@ -234,9 +250,6 @@ const fit = (matrix: Matrix, rows: Int32Array, labels: Int32Array, count: number
   const machine = new Float64Array(width)
   const multipliers = new Float64Array(rows.length)
   const order = Int32Array.from(rows, (_, index) => index)
-  const diagonal = 0.5 / cost
-  // Every text has norm 1, and 1 more for the bias.
-  const curvature = 2 + diagonal
   for (let label = 0; label < count; label++) {
     machine.fill(0)
     multipliers.fill(0)
@@ -260,6 +273,7 @@ const fit = (matrix: Matrix, rows: Int32Array, labels: Int32Array, count: number
         let score = bias
         for (let at = from; at < to; at++) score += machine[columns[at]!]! * values[at]!
         const multiplier = multipliers[row]!
+        const diagonal = 0.5 / (sign > 0 ? cost * costOfOwn : cost)
         const gradient = sign * score - 1 + diagonal * multiplier
         if (multiplier === 0 && gradient >= 0) {
           if (gradient > shrinkAbove) {
@@ -273,7 +287,8 @@ const fit = (matrix: Matrix, rows: Int32Array, labels: Int32Array, count: number
         const size = Math.abs(gradient)
         if (size > largest) largest = size
         if (size < 1e-8) continue
-        const next = Math.max(0, multiplier - gradient / curvature)
+        // Every text has norm 1, and 1 more for the bias.
+        const next = Math.max(0, multiplier - gradient / (2 + diagonal))
         const step = (next - multiplier) * sign
         multipliers[row] = next
         bias += step
@@ -297,6 +312,7 @@ const score = (
   row: number,
   trained: Weights,
   documents: number,
+  labels: number,
   scores: Float32Array,
   inputs: Float64Array
 ) => {
@@ -313,8 +329,9 @@ const score = (
     const value = matrix.damped[at]! * (frequency === 0 ? unseen : LinearModel.rarity(documents, frequency))
     const square = value * value
     if (matrix.kinds[column] === 0) wordsAll += square
-    if (frequency === 0) missing += square
-    else {
+    if (frequency === 0) {
+      if (matrix.kinds[column] !== near) missing += square
+    } else {
       norm += square
       if (matrix.kinds[column] === 0) wordsKnown += square
       for (let label = 0; label < count; label++) sums[label]! += value * trained.weights[column * count + label]!
@@ -324,6 +341,7 @@ const score = (
   for (let label = 0; label < count; label++) scores[label] = trained.biases[label]! + sums[label]! * inverse
   LinearModel.guardInputs(
     scores,
+    labels,
     { all: norm / (norm + missing || 1), words: wordsKnown / (wordsAll || 1) },
     matrix.starts[row + 1]! - matrix.starts[row]!,
     inputs
@@ -430,7 +448,9 @@ const trainSync = (rows: ReadonlyArray<Row>, labels: ReadonlyArray<string>, name
   const count = labels.length
   const ids = new Map(labels.map((label, index) => [label, index]))
   const matrix = read(rows.map((row) => row.text))
-  const targets = Int32Array.from(rows, (row) => ids.get(row.label) ?? -1)
+  const background = rows.some((row) => row.label === "unknown")
+  const columns = count + (background ? 1 : 0)
+  const targets = Int32Array.from(rows, (row) => ids.get(row.label) ?? count)
   const shuffled = Int32Array.from(rows, (_, index) => index)
   const below = random(7)
   for (let index = shuffled.length - 1; index > 0; index--) {
@@ -454,7 +474,7 @@ const trainSync = (rows: ReadonlyArray<Row>, labels: ReadonlyArray<string>, name
     const kept = labels.map((_, index) => index).filter((index) => away[index] === 0)
     const position = new Int32Array(count).fill(-1)
     for (let index = 0; index < kept.length; index++) position[kept[index]!] = index
-    const narrowed = Int32Array.from(targets, (target) => (target < 0 ? -1 : position[target]!))
+    const narrowed = Int32Array.from(targets, (target) => (target === count ? kept.length : position[target]!))
     const training: Array<number> = []
     const testing: Array<number> = []
     for (let index = 0; index < shuffled.length; index++) {
@@ -463,14 +483,15 @@ const trainSync = (rows: ReadonlyArray<Row>, labels: ReadonlyArray<string>, name
       else if (narrowed[row]! >= 0) training.push(row)
       else testing.push(row)
     }
-    const trained = fit(matrix, Int32Array.from(training), narrowed, kept.length, passes / 2)
+    const trained = fit(matrix, Int32Array.from(training), narrowed, kept.length + columns - count, passes / 2)
     for (const row of testing) {
-      const scores = new Float32Array(kept.length)
+      const scored = new Float32Array(kept.length + columns - count)
       const inputs = new Float64Array(LinearModel.guardSize)
-      score(matrix, row, trained, training.length, scores, inputs)
+      score(matrix, row, trained, training.length, kept.length, scored, inputs)
+      const scores = scored.subarray(0, kept.length)
       let best = 0
       for (let label = 1; label < scores.length; label++) if (scores[label]! > scores[best]!) best = label
-      const label = narrowed[row]!
+      const label = narrowed[row] === kept.length ? -1 : narrowed[row]!
       held.push({ known: label >= 0, right: best === label, scores, label, inputs })
     }
   }
@@ -492,21 +513,21 @@ const trainSync = (rows: ReadonlyArray<Row>, labels: ReadonlyArray<string>, name
     .sort((a, b) => a - b)
   const threshold = right[Math.floor(right.length * refusedAtMost)] ?? 0
 
-  const all = Int32Array.from(rows, (_, index) => index).filter((row) => targets[row]! >= 0)
-  const trained = fit(matrix, all, targets, count, passes)
+  const all = Int32Array.from(rows, (_, index) => index)
+  const trained = fit(matrix, all, targets, columns, passes)
   const order = Int32Array.from(matrix.hashes, (_, index) => index)
     .filter((column) => trained.frequencies[column]! > 0)
     .sort((a, b) => matrix.hashes[a]! - matrix.hashes[b]!)
   const scales = new Float32Array(order.length)
-  const weights = new Int8Array(order.length * count)
+  const weights = new Int8Array(order.length * columns)
   for (let row = 0; row < order.length; row++) {
-    const from = order[row]! * count
+    const from = order[row]! * columns
     let largest = 0
-    for (let label = 0; label < count; label++) largest = Math.max(largest, Math.abs(trained.weights[from + label]!))
+    for (let label = 0; label < columns; label++) largest = Math.max(largest, Math.abs(trained.weights[from + label]!))
     scales[row] = largest / 127
     if (largest > 0) {
-      for (let label = 0; label < count; label++) {
-        weights[row * count + label] = Math.round((trained.weights[from + label]! / largest) * 127)
+      for (let label = 0; label < columns; label++) {
+        weights[row * columns + label] = Math.round((trained.weights[from + label]! / largest) * 127)
       }
     }
   }
@@ -516,6 +537,7 @@ const trainSync = (rows: ReadonlyArray<Row>, labels: ReadonlyArray<string>, name
       featuriser: Featuriser.version,
       name,
       labels,
+      background,
       features: order.length,
       documents: all.length,
       kindWeights,

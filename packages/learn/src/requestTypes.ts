@@ -16,7 +16,7 @@ import { generate } from "./requestTypes/grammar.ts"
  * @category constants
  * @since 0.1.0
  */
-export const perKind = 400
+export const perKind = 300
 
 /**
  * All rows, in a fixed order.

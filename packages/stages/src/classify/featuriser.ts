@@ -1,5 +1,5 @@
 /**
- * Turns a text into hashed features: words, pairs of words, words one apart, and the character n-grams within a word.
+ * Turns a text into hashed features: words, neighbours, words near each other in any order, and the character n-grams within a word.
  *
  * Nothing is learned here and nothing depends on a language: words of scripts that put no space between them (Han, Kana, Thai)
  * are taken character by character, with pairs and triples. The function is **frozen**: its outputs for a version never change
@@ -25,7 +25,7 @@ export const version = 1
  * @category constants
  * @since 0.1.0
  */
-export const kinds = ["word", "pair", "skip", "characters"] as const
+export const kinds = ["word", "neighbours", "near", "characters"] as const
 
 /**
  * Distinct features of a text: their hashes, kinds and counts. The arrays are reused by the next call of the same featuriser;
@@ -67,6 +67,7 @@ const prime = 0x01000193
 const shortest = 2
 const longest = 5
 const longestWord = 24
+const near = 8
 const start = 0x2402
 const end = 0x2403
 
@@ -140,6 +141,7 @@ export const make = (): ((text: string) => Features) => {
     features.counts[features.size] = 1
     slots[slot] = ++features.size
   }
+  const recent = new Uint32Array(near)
   const characters = new Uint16Array(longestWord + 2)
   return (text) => {
     if (features.size * 4 < slots.length) {
@@ -162,7 +164,11 @@ export const make = (): ((text: string) => Features) => {
       const current = mix(hash)
       add(current, 0)
       add(Math.imul(before, 31) + current, 1)
-      if (index > 1) add(Math.imul(beforeThat, 131) + current, 2)
+      for (let other = Math.max(0, index - near); other < index; other++) {
+        const hashed = recent[other % near]!
+        add(hashed < current ? Math.imul(hashed, 17) + current : Math.imul(current, 17) + hashed, 2)
+      }
+      recent[index % near] = current
       if (each.length <= 2 && unspaced.test(each)) {
         if (index > 1) add(Math.imul(Math.imul(beforeThat, 31) + before, 31) + current, 3)
       } else {

@@ -31,8 +31,9 @@ export const Manifest = Schema.Struct({
   format: Schema.Int,
   featuriser: Schema.Int,
   name: Schema.String,
-  /** What is predicted: `label`, and for others `complexity`, `sensitivity`. */
   labels: Schema.Array(Schema.NonEmptyString).check(Schema.isMinLength(2)),
+  /** Whether the last column of weights is that of texts out of scope, which the guard looks at and which is never predicted. */
+  background: Schema.Boolean,
   features: Schema.Natural,
   documents: Schema.Natural,
   /** Weight of each kind of feature, in the order of `Featuriser.kinds`. */
@@ -77,7 +78,7 @@ export interface LinearModel {
   readonly frequencies: Uint16Array
   /** What one unit of a feature's row of weights stands for. */
   readonly scales: Float32Array
-  /** One row of `labels.length` weights a feature. */
+  /** One row of weights a feature: one for each label, then the background's. */
   readonly weights: Int8Array
   readonly biases: Float32Array
 }
@@ -116,17 +117,19 @@ export const rarity = (documents: number, frequency: number): number =>
  * @category constants
  * @since 0.1.0
  */
-export const guardSize = 6
+export const guardSize = 7
 
 /**
  * What the guard looks at: the best score, its lead over the second and over the mean of the next four, the part of the text's
- * weight that was seen in training for whole words and for everything, and the length of the text.
+ * weight that was seen in training for whole words and for everything, the length of the text, and the score of texts out of scope
+ * (−1, that of a text unlike any of them, where none were given). `scores` are those of the labels, then of the background.
  *
  * @category accessors
  * @since 0.1.0
  */
 export const guardInputs = (
-  scores: Float32Array,
+  scores: ArrayLike<number>,
+  labels: number,
   known: { readonly all: number; readonly words: number },
   size: number,
   out: Float64Array
@@ -135,7 +138,7 @@ export const guardInputs = (
   let second = first
   let third = first
   let fourth = first
-  for (let label = 0; label < scores.length; label++) {
+  for (let label = 0; label < labels; label++) {
     const score = scores[label]!
     if (score > first) {
       fourth = third
@@ -151,15 +154,18 @@ export const guardInputs = (
       third = score
     } else if (score > fourth) fourth = score
   }
-  const next = scores.length > 3 ? (second + third + fourth) / 3 : second
+  const next = labels > 3 ? (second + third + fourth) / 3 : second
   out[0] = first
   out[1] = first - second
   out[2] = first - next
   out[3] = known.all
   out[4] = known.words
   out[5] = Math.log(1 + size) / 5
+  out[6] = scores.length > labels ? scores[labels]! : -1
   return out
 }
+
+const near = Featuriser.kinds.indexOf("near")
 
 /**
  * Makes the function that predicts; it keeps its own scratch memory.
@@ -171,6 +177,7 @@ export const predictor = (model: LinearModel): ((text: string) => Prediction) =>
   const { biases, frequencies, hashes, manifest, scales, weights } = model
   const { documents, guard, kindWeights, labels, sharpness } = manifest
   const count = labels.length
+  const columns = count + (manifest.background ? 1 : 0)
   const featurise = Featuriser.make()
   let capacity = 16
   while (capacity < hashes.length * 2) capacity *= 2
@@ -182,7 +189,7 @@ export const predictor = (model: LinearModel): ((text: string) => Prediction) =>
   }
   const rarities = Float32Array.from(frequencies, (frequency) => rarity(documents, frequency))
   const unseen = rarity(documents, 0)
-  const scores = new Float32Array(count)
+  const scores = new Float64Array(columns)
   const inputs = new Float64Array(guardSize)
   let rows = new Int32Array(2048)
   let values = new Float32Array(2048)
@@ -210,7 +217,7 @@ export const predictor = (model: LinearModel): ((text: string) => Prediction) =>
       const damped = kindWeights[kind]! * (times === 1 ? 1 : 1 + Math.log(times))
       if (row === 0) {
         const value = damped * unseen
-        missing += value * value
+        if (kind !== near) missing += value * value
         if (kind === 0) wordsAll += value * value
       } else {
         const value = damped * rarities[row - 1]!
@@ -228,8 +235,8 @@ export const predictor = (model: LinearModel): ((text: string) => Prediction) =>
     for (let index = 0; index < found; index++) {
       const row = rows[index]!
       const value = values[index]! * inverse * scales[row]!
-      const from = row * count
-      for (let label = 0; label < count; label++) scores[label]! += value * weights[from + label]!
+      const from = row * columns
+      for (let label = 0; label < columns; label++) scores[label]! += value * weights[from + label]!
     }
     let best = 0
     for (let label = 1; label < count; label++) if (scores[label]! > scores[best]!) best = label
@@ -243,6 +250,7 @@ export const predictor = (model: LinearModel): ((text: string) => Prediction) =>
     for (let label = 0; label < count; label++) probabilities[label]! /= total
     guardInputs(
       scores,
+      count,
       { all: norm / (norm + missing || 1), words: wordsKnown / (wordsAll || 1) },
       features.size,
       inputs
@@ -322,7 +330,7 @@ export const decode = (bytes: Uint8Array): Result.Result<LinearModel, ArtefactEr
     return fail("Corrupt", "the manifest has a guard or feature weights of the wrong size")
   }
   const { features } = manifest
-  const labels = manifest.labels.length
+  const labels = manifest.labels.length + (manifest.background ? 1 : 0)
   const sizes = [features * 4, features * 4, labels * 4, features * 2, features * labels]
   const expected = sizes.reduce((sum, size) => sum + size, from + length)
   if (expected !== bytes.length)
