@@ -5,7 +5,7 @@
  * directions, three seeds. With `--cascade`, the cheap model always answers and its answer is judged. `--size` trains on that
  * many prompts only (a learning curve); more than half of them leaves the rest to be measured on, three seeds, one direction.
  */
-import { readFileSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import * as Evaluation from "@interlock/learn/routerEvaluation"
 import * as Rows from "@interlock/learn/routerRows"
@@ -39,6 +39,12 @@ export const run = async (argv: ReadonlyArray<string>): Promise<void> => {
   })
   if (values.data === undefined) {
     console.error(usage)
+    process.exitCode = 2
+    return
+  }
+  for (const file of [values.data, values.train]) {
+    if (file === undefined || existsSync(file)) continue
+    console.error(`Skipped: there is no file ${file}. Give graded prompts, one JSON object a line.`)
     process.exitCode = 2
     return
   }

@@ -18,8 +18,8 @@ import * as Training from "./routerTraining.ts"
  */
 export class NotSignificant extends Schema.TaggedError<NotSignificant>()("NotSignificant", {
   rows: Schema.Number,
-  /** How many graded prompts it would probably take; absent where no saving is in sight. */
-  needed: Schema.optionalKey(Schema.Number),
+  /** About how many graded prompts it would take: to prove the saving seen, or, where none is, to find one of 5 %. */
+  needed: Schema.Number,
   message: Schema.String
 }) {}
 
@@ -43,9 +43,12 @@ const saved = (evaluation: Evaluation.Evaluation) => {
   return { low, high, mean: evaluation.costCut["95"] - evaluation.baselines.random.costCut["95"] }
 }
 
-/** So many rows as give four chances in five to find this saving, at 95 % confidence. */
-const neededFor = (rows: number, { high, low, mean }: ReturnType<typeof saved>): number | undefined =>
-  mean <= 0 ? undefined : Math.ceil((rows * ((2.8 * (high - low)) / 3.92 / mean) ** 2) / 50) * 50
+/** A smaller saving, in parts of the strong model's cost, is not worth a router. */
+const worthwhile = 0.05
+
+/** So many rows as give four chances in five to find a saving, at 95 % confidence. */
+const neededFor = (rows: number, { high, low }: ReturnType<typeof saved>, saving: number): number =>
+  Math.max(Math.ceil((rows * ((2.8 * (high - low)) / 3.92 / saving) ** 2) / 50) * 50, rows + 50)
 
 /**
  * Trains a router on graded traffic and promotes it, or says why not.
@@ -81,15 +84,21 @@ export const promote = Effect.fnUntraced(function* (
   const cascade = given === undefined ? undefined : measure(given, true)
   const found = [routing, ...(cascade === undefined ? [] : [cascade])].map(saved)
   if (found.every(({ low }) => low <= 0)) {
-    const guesses = found.flatMap((each) => neededFor(graded.rows.length, each) ?? [])
-    const needed = guesses.length === 0 ? undefined : Math.max(Math.min(...guesses), graded.rows.length + 50)
+    const seen = found.filter(({ mean }) => mean > 0)
+    const needed = Math.min(
+      ...(seen.length === 0
+        ? found.map((each) => neededFor(graded.rows.length, each, worthwhile))
+        : seen.map((each) => neededFor(graded.rows.length, each, each.mean)))
+    )
+    const interval = ({ high, low }: ReturnType<typeof saved>) =>
+      `${(low * 100).toFixed(1)} % to ${(high * 100).toFixed(1)} %`
     return yield* new NotSignificant({
       rows: graded.rows.length,
-      ...(needed === undefined ? {} : { needed }),
-      message: `On ${graded.rows.length} prompts, the saving over a random mix of ${cheap} and ${strong} is not more than chance (${found.map(({ high, low }) => `${(low * 100).toFixed(1)} % to ${(high * 100).toFixed(1)} %`).join("; cascade ")}): the router is not promoted. ${
-        needed === undefined
-          ? "Nothing in these prompts tells where the strong model is worth it; use one model, or a random mix."
-          : `It would probably take about ${needed} graded prompts.`
+      needed,
+      message: `On ${graded.rows.length} prompts, the saving over a random mix of ${cheap} and ${strong} is not more than chance (${found.map(interval).join("; as a cascade ")}): the router is not promoted. ${
+        seen.length === 0
+          ? `No saving is in sight; to find one of ${worthwhile * 100} % would take about ${needed} graded prompts. Until then use one model, or a random mix.`
+          : `To prove the saving seen would take about ${needed} graded prompts.`
       }`
     })
   }

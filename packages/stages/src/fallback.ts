@@ -47,6 +47,7 @@ export const fallbackWith = (options: FallbackOptions) => {
     { needs: { choice: ChosenModel }, adds: ChosenModel },
     Effect.fnUntraced(function* ({ choice }, next) {
       const budget = yield* RetryBudget
+      yield* budget.deposit
       const rest = (options.to ?? others)(choice)
         .filter((model) => model.provider !== choice.provider || model.model !== choice.model)
         .slice(0, options.times ?? 2)

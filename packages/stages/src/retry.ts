@@ -13,8 +13,8 @@ import { Clock, Context, Duration, Effect, Exit, Layer, Random, Scope } from "ef
 // ---------------------------------------------------------------------------------------------------------------
 
 /**
- * How many extra tries (of `retry`, `fallback` and `hedge`) may be made. Every call puts in a part of a try, every extra try
- * takes a whole one out, so extra tries stay a share of all calls however much fails.
+ * How many extra tries (of `retry`, `fallback` and `hedge`) may be made. A call puts in a part of
+ * a try at each of these stages, every extra try takes a whole one out, so extra tries stay a share of all calls however much fails.
  *
  * @category services
  * @since 0.1.0
