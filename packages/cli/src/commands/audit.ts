@@ -38,7 +38,10 @@ const subject = Flag.String("subject").pipe(
 )
 
 const failure = (message: string) => new CliError.UserError({ cause: new Error(message), userMessage: message })
-const asFailure = Effect.mapError((error: { readonly message: string }) => failure(error.message))
+const noRootKey = "there is no root key: set INTERLOCK_AUDIT_ROOT_KEY to the one that the log is written with"
+const asFailure = Effect.mapError((error: { readonly _tag: string; readonly message: string }) =>
+  failure(error._tag === "ConfigError" ? noRootKey : error.message)
+)
 
 /** A directory of keys that was never one would be filled with new keys, and open nothing. */
 const checkKeys = (path: string) =>
@@ -50,7 +53,7 @@ const checkKeys = (path: string) =>
 const layerKeys = (path: string) => Layer.mergeAll(Keys.layerFiles({ directory: path }), Keys.layerConfig)
 
 /** The log, for writing. */
-const withLog = <A, E extends { readonly message: string }>(
+const withLog = <A, E extends { readonly _tag: string; readonly message: string }>(
   flags: { readonly directory: string; readonly keys: string },
   use: Effect.Effect<A, E, AuditLog>
 ) =>

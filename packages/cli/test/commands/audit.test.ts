@@ -46,6 +46,9 @@ const fill = (path: string) =>
 
 /** Runs the command; gives the exit and the lines it printed meanwhile. */
 const run = (...args: ReadonlyArray<string>) =>
+  runWith({ INTERLOCK_AUDIT_ROOT_KEY: Buffer.from(rootKey).toString("base64") }, ...args)
+
+const runWith = (environment: { readonly [name: string]: string }, ...args: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const exit = yield* Effect.exit(Command.runWith(command, { version: "0" })(args))
     const lines = (yield* TestConsole.logLines).map(String)
@@ -55,9 +58,7 @@ const run = (...args: ReadonlyArray<string>) =>
     Effect.provide([
       NodeServices.layer,
       TestConsole.layer,
-      ConfigProvider.layer(
-        ConfigProvider.fromUnknown({ INTERLOCK_AUDIT_ROOT_KEY: Buffer.from(rootKey).toString("base64") })
-      )
+      ConfigProvider.layer(ConfigProvider.fromUnknown(environment))
     ])
   )
 
@@ -141,6 +142,8 @@ describe("interlock audit", () => {
       const { both, path } = yield* log
       expect((yield* run("verify", "--directory", `${path}/none`)).errors).toContain("--directory")
       expect((yield* run("show", both[0], both[1], "--keys", `${path}/none`)).errors).toContain("--keys")
+      for (const command of [["show"], ["erase", "--tenant", "acme", "--subject", "ada"]])
+        expect((yield* runWith({}, ...command, ...both)).errors).toContain("set INTERLOCK_AUDIT_ROOT_KEY")
     }).pipe(Effect.scoped)
   )
 })
