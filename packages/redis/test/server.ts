@@ -34,14 +34,16 @@ export const program = (command: "redis-server" | "openssl"): string => {
   const works = () => spawnSync(command, [command === "openssl" ? "version" : "--version"]).status === 0
   if (!works()) {
     if (process.getuid?.() === 0 && spawnSync("apt-get", ["--version"]).status === 0) {
-      // RUNLEVEL 1: the program only, no service started.
+      // RUNLEVEL 1: the program only, no service started. Test files start at once in several processes, so one of them installs
+      // and the others wait for it.
       const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" }
-      const install = () =>
-        spawnSync("apt-get", ["install", "-y", "--no-install-recommends", command], { env, stdio: "ignore" })
-      install()
-      if (!works()) {
-        spawnSync("apt-get", ["update"], { env, stdio: "ignore" })
-        install()
+      const apt = (...args: ReadonlyArray<string>) =>
+        spawnSync("apt-get", ["-o", "DPkg::Lock::Timeout=60", ...args], { env, stdio: "ignore" })
+      const deadline = Date.now() + 120_000
+      for (let first = true; !works() && Date.now() < deadline; first = false) {
+        if (!first) apt("update")
+        apt("install", "-y", "--no-install-recommends", command)
+        if (!works()) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000)
       }
     }
     if (!works()) {
@@ -53,6 +55,9 @@ export const program = (command: "redis-server" | "openssl"): string => {
   present.add(command)
   return command
 }
+
+// While the module loads, no timeout of a test runs.
+if (!process.env["REDIS_URL"]) program("redis-server")
 
 export const freePort = async (): Promise<number> => {
   const server = createServer()
