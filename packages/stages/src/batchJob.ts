@@ -5,8 +5,9 @@
  *
  * @since 0.1.0
  */
-import { Clock, Context, Duration, Effect, Layer, Schedule } from "effect"
+import { Clock, Context, Duration, Effect, FileSystem, Layer, Path, type PlatformError, Schedule } from "effect"
 import { BatchEndpoint, type BatchStatus, JobError, type JobResult } from "./batchEndpoint.ts"
+import { canonicalHash } from "./cache/key.ts"
 import type { Call } from "./cache/policy.ts"
 import type { CacheStore } from "./cache/store.ts"
 import { remember } from "./cache.ts"
@@ -47,6 +48,47 @@ export const layerMemory: Layer.Layer<JobStore> = Layer.sync(JobStore, () => {
     write: (id, record) => Effect.sync(() => void records.set(id, record))
   }
 })
+
+/**
+ * Jobs as files of a directory, which is made when it is not there; one file a job, replaced by renaming. It needs the file
+ * system of the platform, such as `NodeServices.layer`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerDirectory = (directory: string): Layer.Layer<JobStore, JobError, FileSystem.FileSystem | Path.Path> =>
+  Layer.effect(
+    JobStore,
+    Effect.gen(function* () {
+      const files = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const failed = (what: string) =>
+        Effect.mapError(
+          (cause: PlatformError.PlatformError) =>
+            new JobError({ reason: "Store", message: `${directory} ${what}: check that it can be written`, cause })
+        )
+      const place = (id: string) => path.join(directory, `${canonicalHash(id)}.json`)
+      const isReason = (error: PlatformError.PlatformError, tag: string) => error.reason._tag === tag
+      yield* failed("cannot be made")(files.makeDirectory(directory, { recursive: true }))
+      return {
+        read: (id) =>
+          files.readFileString(place(id)).pipe(
+            Effect.catch((error) => (isReason(error, "NotFound") ? Effect.undefined : Effect.fail(error))),
+            failed("cannot be read")
+          ),
+        create: (id, record) =>
+          files.writeFileString(place(id), record, { flag: "wx", mode: 0o600 }).pipe(
+            Effect.as(true),
+            Effect.catch((error) => (isReason(error, "AlreadyExists") ? Effect.succeed(false) : Effect.fail(error))),
+            failed("cannot be written")
+          ),
+        write: (id, record) =>
+          files
+            .writeFileString(`${place(id)}.new`, record, { mode: 0o600 })
+            .pipe(Effect.andThen(files.rename(`${place(id)}.new`, place(id))), failed("cannot be written"))
+      }
+    })
+  )
 
 interface JobRecord {
   readonly calls: ReadonlyArray<Call>

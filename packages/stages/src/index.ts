@@ -5,10 +5,12 @@
  */
 export { audit, auditText } from "./audit.ts"
 export { budget } from "./budget.ts"
+export { cache } from "./cache.ts"
 export { CheckPolicy, checkRequest } from "./checkRequest.ts"
 export { fallback } from "./fallback.ts"
 export { hedge } from "./hedge.ts"
 export { limit } from "./limit.ts"
+export { cachePrompt } from "./promptCache.ts"
 export { retry } from "./retry.ts"
 export { selectModel, selectModelUnclassified } from "./selectModel.ts"
 export { totalCost } from "./totalCost.ts"

@@ -3,8 +3,9 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, Layer, Schema } from "effect"
+import { Context, Effect, Exit, Layer, Schema } from "effect"
 import { EmbeddingModel } from "effect/ai"
+import { micro } from "../batchMicro.ts"
 import { type ConfigurationError, invalid } from "./configurationError.ts"
 
 /**
@@ -60,7 +61,55 @@ export const layerHashed = (
 }
 
 /**
- * An embedder over any `effect/ai` embedding model. `name` must change with the model and its settings.
+ * An embedder over any function that embeds many texts at once, such as the AI SDK's `embedMany`; calls in flight together
+ * share one request. `name` must change with the model and its settings.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerMany = <E, R>(options: {
+  readonly name: string
+  readonly dimension: number
+  /** The most texts in one request; 96. */
+  readonly maxItems?: number
+  readonly embedMany: (texts: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<ReadonlyArray<number>>, E, R>
+}): Layer.Layer<Embedder, ConfigurationError, R> =>
+  Layer.effect(
+    Embedder,
+    Effect.gen(function* () {
+      const { dimension, embedMany, maxItems = 96, name } = options
+      const embed = yield* micro<string, Float32Array, EmbedderError, R>({
+        key: () => name,
+        maxItems,
+        isolate: () => false,
+        run: (texts) =>
+          Effect.mapBoth(embedMany(texts), {
+            onFailure: (cause) => new EmbedderError({ message: `${name} did not embed ${texts.length} texts`, cause }),
+            onSuccess: (vectors) =>
+              vectors.map((vector) =>
+                vector.length === dimension
+                  ? Exit.succeed(Float32Array.from(vector))
+                  : Exit.fail(
+                      new EmbedderError({
+                        message: `${name} answered ${vector.length} numbers: the layer says ${dimension}; set dimension to what the model gives`
+                      })
+                    )
+              )
+          })
+      })
+      return {
+        name,
+        dimension,
+        embed: (text) =>
+          Effect.catchTag(embed(text), "@interlock/stages/BatchError", (cause) =>
+            Effect.fail(new EmbedderError({ message: `${name} was not asked: ${cause.message}`, cause }))
+          )
+      }
+    })
+  )
+
+/**
+ * An embedder over any `effect/ai` embedding model; calls in flight together share one request.
  *
  * @category layers
  * @since 0.1.0
@@ -68,26 +117,14 @@ export const layerHashed = (
 export const layerModel = (options: {
   readonly name: string
   readonly dimension: number
-}): Layer.Layer<Embedder, never, EmbeddingModel.EmbeddingModel> =>
-  Layer.effect(
-    Embedder,
-    Effect.map(EmbeddingModel.EmbeddingModel, (model) => ({
-      ...options,
-      embed: (text: string) =>
-        Effect.matchEffect(model.embed(text), {
-          onFailure: (cause) =>
-            Effect.fail(new EmbedderError({ message: `${options.name} did not embed the text`, cause })),
-          onSuccess: ({ vector }) =>
-            vector.length === options.dimension
-              ? Effect.succeed(Float32Array.from(vector))
-              : Effect.fail(
-                  new EmbedderError({
-                    message: `${options.name} answered ${vector.length} numbers: the layer says ${options.dimension}; set dimension to what the model gives`
-                  })
-                )
-        })
-    }))
-  )
+}): Layer.Layer<Embedder, ConfigurationError, EmbeddingModel.EmbeddingModel> =>
+  layerMany({
+    ...options,
+    embedMany: (texts) =>
+      Effect.flatMap(EmbeddingModel.EmbeddingModel, (model) =>
+        Effect.map(model.embedMany(texts), ({ embeddings }) => embeddings.map(({ vector }) => vector))
+      )
+  })
 
 const stopWords = new Set(
   `a an the is are was were be been am do does did i me my we us our you your he she it its they them this that these
