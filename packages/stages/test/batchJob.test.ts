@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage } from "node:http"
 import type { AddressInfo } from "node:net"
+import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import type { Prompt, SafeText } from "@interlock/model"
 import { BatchEndpoint, JobError, layerAnthropic, layerGoogle, layerOpenAi } from "@interlock/stages/batchEndpoint"
@@ -8,6 +9,7 @@ import {
   bringHome,
   cancel,
   JobStore,
+  layerDirectory,
   layerMemory as layerJobs,
   status,
   submit
@@ -16,7 +18,7 @@ import { keyOf } from "@interlock/stages/cache"
 import { decode } from "@interlock/stages/cache/entry"
 import { CachePolicy, type Call } from "@interlock/stages/cache/policy"
 import { CacheStore, layerMemory as layerCache } from "@interlock/stages/cache/store"
-import { Context, Effect, Fiber, Layer, Redacted } from "effect"
+import { Context, Effect, Fiber, FileSystem, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 
 const call = (text: string, provider = "p"): Call => ({
@@ -311,6 +313,25 @@ describe("batch.job", () => {
         assert.isAbove(looked.length, 1)
       }).pipe(Effect.provide([endpoint, layerJobs]))
     })
+  )
+
+  it.effect("layerDirectory: keeps jobs beyond the layer, and creates each once", () =>
+    Effect.gen(function* () {
+      const directory = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()
+      const jobs = layerDirectory(`${directory}/jobs`)
+      const create = JobStore.use((store) => store.create("../a job", "first"))
+      assert.isTrue(yield* Effect.provide(create, jobs))
+      yield* Effect.gen(function* () {
+        const store = yield* JobStore
+        assert.isFalse(yield* create)
+        assert.strictEqual(yield* store.read("../a job"), "first")
+        yield* store.write("../a job", "second")
+        assert.strictEqual(yield* store.read("../a job"), "second")
+        assert.strictEqual(yield* store.read("another"), undefined)
+      }).pipe(Effect.provide(layerDirectory(`${directory}/jobs`)))
+      const broken = yield* Effect.flip(Effect.scoped(Layer.build(layerDirectory("/dev/null/jobs"))))
+      assert.include(broken.message, "/dev/null/jobs cannot be made")
+    }).pipe(Effect.provide(NodeServices.layer))
   )
 
   it.effect("refuses what it cannot carry, other calls under one id, and jobs that are not there", () =>
