@@ -1,0 +1,79 @@
+/** Answers 500 support tickets, and says what it cost, what it saved and how right it was: `node examples/support-desk/main.ts`. */
+import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { Pipeline } from "@interlock/core"
+import { Workload } from "@interlock/workload"
+import { Console, Effect, Layer, Schema } from "effect"
+import { Command, Flag } from "effect/cli"
+import { classifier, desk, models, pair } from "./desk.ts"
+import { hindsight, labelling, type Run, random, run, type Score, scoreOf, ways } from "./study.ts"
+import { type Findings, render } from "./terminal.ts"
+import { readTickets, type Ticket } from "./ticket.ts"
+
+const keep = (run: Run) => Effect.succeed(run)
+
+/** The same tickets in the other ways, for the comparison. */
+const compare = Effect.fnUntraced(function* (tickets: ReadonlyArray<Ticket>, concurrency: number) {
+  const runs = new Map<string, Run>()
+  for (const way of ways) {
+    yield* Console.error(`For comparison: ${way.name}`)
+    runs.set(way.name, yield* run(tickets, { way, concurrency }, keep))
+  }
+  const [strong, cheap, routed] = [runs.get("always strong")!, runs.get("always cheap")!, runs.get("routing alone")!]
+  const scores: ReadonlyArray<Score> = [
+    ...[...runs.values()].map(scoreOf),
+    random(scoreOf(strong), scoreOf(cheap), scoreOf(routed)),
+    hindsight(strong, cheap)
+  ]
+  return scores
+})
+
+const supportDesk = Command.make(
+  "support-desk",
+  {
+    tickets: Flag.String("tickets").pipe(
+      Flag.withDescription(
+        'Your own tickets, a file with {"id", "customer", "prompt"} a line; "label" and "says" are graded'
+      ),
+      Flag.withDefault(`${import.meta.dirname}/tickets/tickets.jsonl`)
+    ),
+    concurrency: Flag.Int("concurrency").pipe(
+      Flag.withDescription("How many calls at a time"),
+      Flag.withSchema(Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: 1000 })))),
+      Flag.withDefault(8)
+    ),
+    compare: Flag.Boolean("compare").pipe(
+      Flag.withDescription("Run the other ways too where that costs money; without a key they are always run"),
+      Flag.withDefault(false)
+    )
+  },
+  Effect.fnUntraced(function* (flags) {
+    const { bad, tickets } = yield* readTickets(flags.tickets).pipe(
+      Effect.tapError((error) => Console.error(`${flags.tickets} cannot be read: ${error.message}`)),
+      Effect.mapError(({ message }) => new Workload.Incomplete({ message }))
+    )
+    for (const line of bad) yield* Console.error(`${flags.tickets}: ${line}`)
+    const { provider } = yield* pair
+    const scores =
+      flags.compare || provider === "offline"
+        ? yield* compare(tickets, flags.concurrency)
+        : ([] as ReadonlyArray<Score>)
+    const findings = yield* run(tickets, { concurrency: flags.concurrency }, (ran, stopped) =>
+      Effect.gen(function* () {
+        const found: Findings = { desk: ran, stopped, labels: labelling(ran.results), scores, provider }
+        yield* Console.log(`${Pipeline.toMermaid(desk)}\n\n${render(found)}`)
+        return found
+      })
+    )
+    const failed = findings.desk.results.filter(({ failure }) => failure !== undefined && failure !== "LimitError")
+    if (bad.length > 0 || failed.length > 0) {
+      return yield* new Workload.Incomplete({
+        message: `${failed.length} calls failed and ${bad.length} lines could not be read`
+      })
+    }
+  })
+).pipe(Command.withDescription("Answers 500 support tickets; without a key the offline model answers"))
+
+Command.run(supportDesk, { version: "0.1.0" }).pipe(
+  Effect.provide(classifier.pipe(Layer.provideMerge(models), Layer.provideMerge(NodeServices.layer))),
+  NodeRuntime.runMain
+)

@@ -1,0 +1,103 @@
+import { spawn } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { files, tickets, training } from "../tickets/generate.ts"
+import { chatter, questions, strange } from "../tickets/grammar.ts"
+
+const main = resolve(import.meta.dirname, "../main.ts")
+
+const keyless = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/_(API_KEY|BASE_URL)$/.test(name)))
+
+const start = (flags: ReadonlyArray<string>) =>
+  new Promise<{ readonly code: number | null; readonly output: string; readonly errors: string }>((done) => {
+    const child = spawn(process.execPath, [main, ...flags], { env: keyless })
+    let [output, errors] = ["", ""]
+    child.stdout.on("data", (chunk) => (output += chunk))
+    child.stderr.on("data", (chunk) => (errors += chunk))
+    child.on("close", (code) => done({ code, output, errors }))
+  })
+
+const inFolder = async (use: (folder: string) => Promise<void>) => {
+  const folder = mkdtempSync(join(tmpdir(), "support-desk-"))
+  try {
+    await use(folder)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+/** The figure behind `name` in a line of the report. */
+const figure = (output: string, name: string, at: number): number => {
+  const line = output.split("\n").find((each) => each.trim().startsWith(name)) ?? ""
+  return Number((line.replace(name, "").match(/[−-]?\d+(?:\.\d+)?/g) ?? [])[at]?.replace("−", "-"))
+}
+
+describe("the tickets", () => {
+  it("are what the grammar makes", () => {
+    for (const [name, text] of Object.entries(files())) {
+      assert.strictEqual(readFileSync(new URL(`../tickets/${name}`, import.meta.url), "utf8"), text, name)
+    }
+  })
+
+  it("are 500, in two languages, with labels, personal data and repetition", () => {
+    const made = tickets()
+    assert.strictEqual(made.length, 500)
+    assert.isAtLeast(made.filter(({ language }) => language === "zh").length, 100)
+    assert.isAtLeast(made.filter(({ personal = [] }) => personal.length > 0).length, 100)
+    assert.isBelow(new Set(made.map(({ prompt }) => prompt)).size, 420)
+    assert.strictEqual(new Set(made.map(({ label }) => label)).size, 7)
+    for (const { personal = [], prompt } of made) for (const value of personal) assert.include(prompt, value)
+  })
+
+  it("never ask as the rows do that train the classifier", () => {
+    const asked = [
+      ...questions.flatMap(({ en, zh }) => [...en.asked, ...zh.asked]),
+      ...strange.en.asked,
+      ...strange.zh.asked,
+      ...chatter
+    ]
+    const rows = training().map(({ text }) => text)
+    assert.deepStrictEqual(
+      asked.filter((each) => rows.some((text) => text.includes(each))),
+      []
+    )
+  })
+})
+
+describe("the support desk", () => {
+  it("answers 500 tickets without a key, leaks nothing, and says what each part contributed", async () => {
+    const { code, errors, output } = await start([])
+    assert.strictEqual(code, 0, errors)
+    assert.isAtLeast(figure(output, "✓ classification ≥ 92 %:", 0), 92)
+    assert.match(output, /Of 2\d\d personal values in the tickets, 0 reached a model/)
+    assert.include(output, "Audit log: 1000 of 1000 records verified.")
+    const [cost, right] = [0, 3]
+    assert.isBelow(figure(output, "the desk ", cost + 1), figure(output, "cache alone ", cost + 1))
+    assert.isAbove(figure(output, "always strong ", right), figure(output, "always cheap ", right))
+    assert.isAbove(figure(output, "routing alone ", right), figure(output, "random, at routing's cost ", right))
+    assert.isAtLeast(figure(output, "the cache ", 1), 0)
+  })
+
+  it("reads the user's own tickets, without labels too, and reports bad lines by number", () =>
+    inFolder(async (folder) => {
+      const mine = join(folder, "mine.jsonl")
+      const rows = [
+        '{"id":"1","customer":"me","prompt":"How long is the warranty?"}',
+        '{"id":"2"}',
+        '{"id":"3","customer":"me","prompt":"保修期几年？"}'
+      ]
+      writeFileSync(mine, rows.join("\n"))
+      const { code, errors, output } = await start(["--tickets", mine])
+      assert.strictEqual(code, 1)
+      assert.include(errors, "Line 2 is not a ticket")
+      assert.include(output, "2 (2 answered, 0 failed)")
+    }))
+
+  it("says what to do when the file is not there", async () => {
+    const { code, errors } = await start(["--tickets", "nowhere.jsonl"])
+    assert.strictEqual(code, 1)
+    assert.include(errors, "nowhere.jsonl")
+  })
+})
