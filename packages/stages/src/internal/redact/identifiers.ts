@@ -448,6 +448,13 @@ add(
   0.8
 )
 add("KR_RRN", "\\d{6}-[1-4]\\d{6}", 0.75, (id) => dated(id), "주민|rrn|resident|registration")
+add(
+  "KR_RRN",
+  "\\d{6}-?[1-4]\\d{6}",
+  0.8,
+  (id) => dated(id) && Check.koreaResident(id),
+  "주민|rrn|resident|registration"
+)
 add("KR_RRN", "\\d{6}[1-4]\\d{6}", 0.4, (id) => dated(id), "주민|rrn|resident|registration")
 add("KR_FRN", "\\d{6}-[5-8]\\d{6}", 0.75, (id) => dated(id), "외국인|frn|foreigner")
 add("KR_FRN", "\\d{6}[5-8]\\d{6}", 0.2, (id) => dated(id), "외국인|frn|foreigner")

@@ -2,7 +2,7 @@
 
 const cut =
   // biome-ignore lint/suspicious/noMisleadingCharacterClass: the marks are meant one by one
-  /[\p{L}\p{N}@.:/_-] ?[\u0300-\u036f\u00ad\u180e\u200b-\u200f\u2060-\u2064\u20d0-\u20ff\ufe00-\ufe0f\ufeff\p{Extended_Pictographic}\p{Emoji_Modifier}]+ ?[\p{L}\p{N}@.:/_-]|[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff20]/u
+  /[\p{L}\p{N}@.:/_-][\u0300-\u036f\u00ad\u180e\u200b-\u200f\u2060-\u2064\u20d0-\u20ff\ufe00-\ufe0f\ufeff\p{Extended_Pictographic}\p{Emoji_Modifier}]+[\p{L}\p{N}@.:/_-]|\d ?[\u0300-\u036f\u00ad\u180e\u200b-\u200f\u2060-\u2064\u20d0-\u20ff\ufe00-\ufe0f\ufeff\p{Extended_Pictographic}\p{Emoji_Modifier}]+ ?\d|[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff20]/u
 const dropped =
   // biome-ignore lint/suspicious/noMisleadingCharacterClass: the marks are meant one by one
   /[\u0300-\u036f\u00ad\u180e\u200b-\u200f\u2060-\u2064\u20d0-\u20ff\ufe00-\ufe0f\ufeff\p{Extended_Pictographic}\p{Emoji_Modifier}]/u
@@ -13,9 +13,15 @@ export interface Seen {
   readonly from: ReadonlyArray<number>
 }
 
+/** Whether all is Latin without marks, as most texts are. */
+const plain = (text: string): boolean => {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) >= 0x300 || text.charCodeAt(i) === 0xad) return false
+  return true
+}
+
 /** The text without what cuts it, or `undefined` when nothing does. Full-width letters and digits become narrow. */
 export const seen = (text: string): Seen | undefined => {
-  if (!cut.test(text)) return undefined
+  if (plain(text) || !cut.test(text)) return undefined
   let out = ""
   const from: Array<number> = []
   for (let i = 0; i < text.length; ) {

@@ -142,7 +142,6 @@ const load = (): Map<string, number> => {
 interface Token {
   readonly start: number
   readonly end: number
-  readonly word: string
   readonly flag: number
   /** T title case, U capitals, I an initial, l lower case. */
   readonly shape: "T" | "U" | "I" | "l"
@@ -252,16 +251,61 @@ const tokens = (text: string): { readonly list: ReadonlyArray<Token>; readonly u
       if (shape === "U") upperWords++
     }
     if (shape !== "l" || ((flag & telling) !== 0 && ((flag & (Stop | Common)) === 0 || (flag & kept) !== 0)))
-      list.push({ start, end: i, word: text.slice(start, i).toLowerCase(), flag, shape })
+      list.push({ start, end: i, flag, shape })
   }
   return { list, upper: upperWords > words / 2 }
 }
 
+const sizeOf = (token: Token): number => token.end - token.start
+
+/** Whether nothing but white space and opening signs stands between the word and the end of the sentence before. */
 const sentenceStart = (text: string, start: number): boolean => {
-  let i = start - 1
-  while (i >= 0 && /[\s"'“”‘’([*_>#-]/.test(text[i] as string)) i--
-  return i < 0 || /[.!?:;\n]/.test(text[i] as string) || text.slice(i + 1, start).includes("\n")
+  for (let i = start - 1; i >= 0; i--) {
+    const code = text.charCodeAt(i)
+    if (code === 10 || code === 46 || code === 33 || code === 63 || code === 58 || code === 59) return true
+    const skipped =
+      code <= 32 ||
+      code === 34 ||
+      code === 39 ||
+      code === 40 ||
+      code === 91 ||
+      code === 42 ||
+      code === 95 ||
+      code === 62 ||
+      code === 35 ||
+      code === 45 ||
+      code === 0xa0 ||
+      (code >= 0x2018 && code <= 0x201d)
+    if (!skipped) return false
+  }
+  return true
 }
+
+/** Whether the word is a piece of a path, a handle, an address or a call. */
+const isGlued = (text: string, start: number, end: number): boolean => {
+  const before = start > 0 ? text.charCodeAt(start - 1) : 32
+  if (
+    before === 47 ||
+    before === 64 ||
+    before === 35 ||
+    before === 46 ||
+    before === 36 ||
+    before === 38 ||
+    isWordCode(before)
+  )
+    return true
+  const after = end < text.length ? text.charCodeAt(end) : 32
+  return (
+    after === 47 ||
+    after === 64 ||
+    after === 40 ||
+    after === 61 ||
+    isWordCode(after) ||
+    (after === 46 && isWordCode(text.charCodeAt(end + 1)))
+  )
+}
+const isWordCode = (code: number): boolean =>
+  (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code === 95
 
 const codeLine =
   /^[ \t]*(?:\*(?: |$)|\/\/|\/\*|#(?:include|define|!)|import |export |const |let |var |def |func |fn |class |return |public |private |package |use |using )/gm
@@ -284,7 +328,7 @@ export const codeShare = (text: string): number => {
     )
       signs++
   }
-  const lines = text.match(codeLine)?.length ?? 0
+  const lines = text.includes("\n") ? (text.match(codeLine)?.length ?? 0) : 0
   return (signs + (lines > 2 ? lines * 12 : 0)) / Math.max(160, text.length)
 }
 
@@ -316,18 +360,18 @@ export const words = (text: string, out: Array<Found>, minimum: number): void =>
     const capital = token.shape === "T" || token.shape === "U"
     if (token.flag === 0 && token.shape === "l") continue
 
-    if (token.flag & Day && token.word.length > 5) {
+    if (token.flag & Day && sizeOf(token) > 5) {
       push(token.start, token.end, "DATE_TIME", 0.7)
       continue
     }
     if (token.flag & Demonym && capital) {
-      push(token.start, token.end, "NRP", token.word === "greenlander" ? 0.5 : 0.6)
+      push(token.start, token.end, "NRP", 0.6)
       continue
     }
     // Forms of address, and the names behind them.
     if (
       token.flag & Title &&
-      strictTitles.has(token.word) &&
+      strictTitles.has(text.slice(token.start, token.end).toLowerCase()) &&
       i + 1 < list.length &&
       /^\.? $/.test(between(i)) &&
       (capital || text[token.end] === ".")
@@ -356,7 +400,7 @@ export const words = (text: string, out: Array<Found>, minimum: number): void =>
       for (let j = i + 1; j < Math.min(list.length, i + 6) && /^[ -]$/.test(between(j - 1)); j++) {
         if (places.has(text.slice(token.start, (list[j] as Token).end).toLowerCase())) stop = j
       }
-      if (stop > 0 && (capital || (list[stop] as Token).word.length > 4)) {
+      if (stop > 0 && (capital || sizeOf(list[stop] as Token) > 4)) {
         push(token.start, (list[stop] as Token).end, "LOCATION", capital ? 0.75 : 0.55)
         i = stop
         continue
@@ -421,14 +465,14 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
   const known = run.filter((token) => nameFlag(token) && !(token.flag & Stop)).length
   const ordinary = run.filter(isOrdinary).length
   const placeKnown = run.length === 1 && (head.flag & (City | Country | Region)) > 0
-  const glued = /[\w/@#.$&]/.test(text[head.start - 1] ?? " ") || /^(?:[\w/@(=]|\.\w)/.test(after)
+  const glued = isGlued(text, head.start, tail.end)
 
   if (run.some((token, i) => i > 0 && (token.flag & Organisation) > 0) && !(run.length === 2 && ordinary === 2)) {
     push(head.start, tail.end, "ORGANIZATION", 0.65)
     return to
   }
   if (glued && run.length === 1) return to
-  if (!isOrdinary(head) && declaredCue.test(before)) {
+  if (/[\s"]$/.test(before) && !isOrdinary(head) && declaredCue.test(before)) {
     push(head.start, tail.end, "PERSON", 0.95)
     return to
   }
@@ -440,7 +484,7 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
         push(token.start, token.end, "LOCATION", 0.6)
       return to
     }
-    if (token.shape === "T" && token.word.length < 3) return to
+    if (token.shape === "T" && sizeOf(token) < 3) return to
     if (placeKnown && token.flag & Organisation && !(token.flag & Country)) return to
     if (placeKnown && token.flag & Common && !(token.flag & Country) && !nameFlag(token)) return to
     if (placeKnown) {
@@ -465,7 +509,7 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
       if (
         token.shape === "U" &&
         !upperText &&
-        token.word.length > 3 &&
+        sizeOf(token) > 3 &&
         strongPlaceCue.test(before) &&
         !(token.flag & Common)
       )
@@ -477,7 +521,7 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
       /^ (?:said|says|told|asked|began|flew|spent|listed|lives|works|wrote|wants)\b/.test(after)
     )
       push(token.start, token.end, "PERSON", 0.6)
-    else if (inSentence && personCue.test(before) && token.word.length > 2) push(token.start, token.end, "PERSON", 0.5)
+    else if (inSentence && personCue.test(before) && sizeOf(token) > 2) push(token.start, token.end, "PERSON", 0.5)
     return to
   }
   // Several words.
@@ -521,15 +565,15 @@ const lowers = (text: string, list: ReadonlyArray<Token>, from: number, push: Pu
     each.shape === "l" &&
     (each.flag & (First | Last)) > 0 &&
     !(each.flag & (Stop | Common | Particle | Speech | Kin | Street | Organisation)) &&
-    each.word.length > 2
-  if (token.flag & Country && token.word.length > 4 && !(token.flag & (Stop | Common))) {
+    sizeOf(each) > 2
+  if (token.flag & Country && sizeOf(token) > 4 && !(token.flag & (Stop | Common))) {
     push(token.start, token.end, "LOCATION", 0.6)
     return from
   }
   if (
     token.flag & City &&
     !(token.flag & (Stop | Common | Particle | Organisation | Street)) &&
-    token.word.length > 3 &&
+    sizeOf(token) > 3 &&
     placeCue.test(text.slice(Math.max(0, token.start - 24), token.start))
   ) {
     push(token.start, token.end, "LOCATION", 0.6)
@@ -545,7 +589,7 @@ const lowers = (text: string, list: ReadonlyArray<Token>, from: number, push: Pu
   const before = text.slice(Math.max(0, token.start - 40), token.start)
   if (strongPersonCue.test(before)) push(token.start, token.end, "PERSON", 0.65)
   else if (strongPlaceCue.test(before) && token.flag & City) push(token.start, token.end, "LOCATION", 0.55)
-  else if (token.flag & First && token.word.length > 3 && !determiner.test(before))
+  else if (token.flag & First && sizeOf(token) > 3 && !determiner.test(before))
     push(token.start, token.end, "PERSON", 0.5)
   return from
 }
