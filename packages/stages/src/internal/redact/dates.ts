@@ -4,14 +4,16 @@ import { matches, type Window } from "./windows.ts"
 
 const months =
   "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
-const stamp = /(?<![\w.-])\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?(?![\w-])/g
-const numeric = /(?<![\w./-])(?:\d{1,2}([./-])\d{1,2}\1(?:\d{4}|\d{2})|\d{4}([./])\d{1,2}\2\d{1,2})(?![\w/-]|\.\d)/g
-const short = /(?<![\w./-])\d{1,2}\/\d{1,2}(?![\w/-]|\.\d)/g
+const stamp =
+  /(?=\d)(?<![\w.-])\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?(?![\w-])/g
+const numeric =
+  /(?=\d)(?<![\w./-])(?:\d{1,2}([./-])\d{1,2}\1(?:\d{4}|\d{2})|\d{4}([./])\d{1,2}\2\d{1,2})(?![\w/-]|\.\d)/g
+const short = /(?=\d)(?<![\w./-])\d{1,2}\/\d{1,2}(?![\w/-]|\.\d)/g
 const written = new RegExp(
   `(?<![\\w./-])(?:\\d{1,2}(?:st|nd|rd|th)?[- ](?:of )?(?:${months})\\b\\.?(?:[-, ]{1,2}\\d{4})?|(?:${months})\\b\\.?[- ]\\d{1,2}(?:st|nd|rd|th)?(?![\\d:])(?:,? \\d{4})?)(?![\\w-])`,
   "gi"
 )
-const year = /(?<![\w./-])(?:19|20)\d{2}(?![\w/-]|[.,]\d)/g
+const year = /(?=[12])(?<![\w./-])(?:19|20)\d{2}(?![\w/-]|[.,]\d)/g
 const chinese =
   /(?:\d{4}|[〇零一二三四五六七八九]{4})年(?:\d{1,2}|[一二三四五六七八九十]{1,3})月(?:(?:\d{1,2}|[一二三四五六七八九十]{1,3})[日号])?/g
 const birth =
@@ -64,7 +66,8 @@ export const dates = (text: string, windows: ReadonlyArray<Window>, out: Array<F
         out.push({ start, end: start + digits.length, type: "AGE", confidence: code ? 0.4 : 0.75 })
     }
   }
-  for (const match of matches(chinese, text)) push(text, out, match.index, match.index + match[0].length, 0.8)
+  if (text.includes("年"))
+    for (const match of matches(chinese, text)) push(text, out, match.index, match.index + match[0].length, 0.8)
   for (const match of matches(year, text)) {
     const before = text.slice(Math.max(0, match.index - 12), match.index)
     push(text, out, match.index, match.index + 4, !code && (yearCue.test(before) || text.length < 8) ? 0.55 : 0.2)

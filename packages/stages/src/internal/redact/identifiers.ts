@@ -19,6 +19,8 @@ export interface Identifier {
   readonly context?: RegExp
   /** Whether the shape has digits only, and so can begin only where a digit does. */
   readonly digits: boolean
+  /** A quick look before the expression is tried. */
+  readonly begins?: (text: string, start: number) => boolean
   /** Whether it can begin only with a letter. */
   readonly letters: boolean
 }
@@ -597,8 +599,16 @@ const base58Check = (bytes: Uint8Array): boolean => {
   return twice.subarray(0, 4).equals(bytes.subarray(21))
 }
 
+/** The signs of a MAC address after its first group. */
+const beginsMac = (text: string, start: number): boolean => {
+  const third = text.charCodeAt(start + 2)
+  return third === 58 || third === 45 || text.charCodeAt(start + 4) === 46
+}
+
 /** All identifiers, in the order in which they are tried. */
-export const identifiers: ReadonlyArray<Identifier> = rows
+export const identifiers: ReadonlyArray<Identifier> = rows.map((row) =>
+  row.type === "MAC_ADDRESS" ? { ...row, begins: beginsMac } : row
+)
 
 const address = /[\dA-Fa-f:.]+/y
 /** The end and confidence of an IP address (with its prefix length) at `start`, or `undefined`. */

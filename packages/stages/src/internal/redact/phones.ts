@@ -4,7 +4,7 @@ import type { Found } from "./secrets.ts"
 import type { Window } from "./windows.ts"
 
 const candidate =
-  /(?<![\w.@/$€£#])(?:(?<!=)|(?=\+))(?:(?:\+|00)[\d][\d ()./–-]{5,22}\d|\(\+?\d{1,4}\)[ .-]?\d[\d ./()-]{4,16}\d|\d{1,5}(?:[ ./–-]{1,2}\(?\d{1,8}\)?){1,6}|\d{7,12})(?:(?: ?(?:x|ext\.?|#) ?)\d{1,6})?(?![\w@%])/g
+  /(?=[\d+(])(?<![\w.@/$€£#])(?:(?<!=)|(?=\+))(?:(?:\+|00)[\d][\d ()./–-]{5,22}\d|\(\+?\d{1,4}\)[ .-]?\d[\d ./()-]{4,16}\d|\d{1,5}(?:[ ./–-]{1,2}\(?\d{1,8}\)?){1,6}|\d{7,12})(?:(?: ?(?:x|ext\.?|#) ?)\d{1,6})?(?![\w@%])/g
 const cue =
   /(?:(?<![a-z])(?:phone|mobile|cell|tel\b|tel[.:]|fax|call|sms|text|whatsapp|contact|dial|reach|ring|text me|messages? to|number(?: is)?|one is)|telefon|handy|ruf|téléphone|portable|teléfono|móvil|celular|telefono|cellulare|telefone|nummer|puhelin|電話|电话|手机|휴대|전화|телефон|тел\.)[^\d+]{0,24}$/iu
 const after = /^\s?-?\s?(?:\(?(?:office|home|fax|mobile|cell|work|tel|phone)\b)/i

@@ -148,6 +148,7 @@ const identify = (
   const startsWithDigit = isDigit(text.charCodeAt(start))
   for (const row of rows) {
     if (startsWithDigit ? row.letters : row.digits) continue
+    if (row.begins !== undefined && !row.begins(text, start)) continue
     row.shape.lastIndex = start
     const match = row.shape.exec(text)
     if (match === null) continue
