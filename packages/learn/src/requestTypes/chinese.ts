@@ -330,6 +330,9 @@ export const chinese: Grammar = {
     },
     code: {
       templates: [
+        "写个函数，{task}",
+        "编程实现{task}",
+        "给我一段{language}代码，{task}",
         "用{language}写一个函数，{task}",
         "写一个{language}脚本来{task}",
         "这段代码为什么报错：{snippet}",
@@ -485,6 +488,8 @@ export const chinese: Grammar = {
     },
     extraction: {
       templates: [
+        "把下面的记录整理成待办清单：{passage}",
+        "整理成表格，包含{fields}：{passage}",
         "从下面文字中提取{fields}：{passage}",
         "提取{fields}，{format}：{passage}",
         "找出文中的{fields}：{passage}",
@@ -518,6 +523,9 @@ export const chinese: Grammar = {
     },
     "question answering": {
       templates: [
+        "推荐几个适合喜欢{topic}的人的地方",
+        "下列关于{topic}的说法正确的是 A.{topic} B.{topic} C.{topic}",
+        "假如你是老师，讲讲{topic}",
         "什么是{topic}",
         "{topic}是什么",
         "介绍一下{topic}",
@@ -761,6 +769,10 @@ export const chinese: Grammar = {
     },
     unknown: {
       templates: [
+        "今天{name}天气怎么样",
+        "明天会下雨吗",
+        "关掉{number}号房间的灯",
+        "订{number}张电影票",
         "打开厨房的灯",
         "定一个{number}点的闹钟",
         "放一首{topic}的歌",

@@ -322,6 +322,9 @@ export const english: Grammar = {
   kinds: {
     "text generation": {
       templates: [
+        "act as a copywriter and write an advert for {topic}",
+        "write me an email to {person} about {topic}",
+        "generate an article on {topic}",
         "write an email to {person} about {topic}",
         "write a {tone} email to {person} asking for a day off",
         "draft a letter to {person} about {topic}",
@@ -377,6 +380,16 @@ export const english: Grammar = {
     },
     code: {
       templates: [
+        "write me a function that {task}",
+        "write a function to flatten a nested list",
+        "make a program that {task}",
+        "I need code that {task}",
+        "give me a {language} snippet that {task}",
+        "fix the bug in this {language} component",
+        "write me a small script which {task}",
+        "implement a function that {task}",
+        "act as a senior developer and review this: {snippet}",
+        "generate a {language} class which {task}",
         "write a {language} function that {task}",
         "write a {language} script that {task}",
         "why does this {language} code fail? {snippet}",
@@ -434,6 +447,10 @@ export const english: Grammar = {
     },
     translation: {
       templates: [
+        "render the following paragraph in {tongue}: {passage}",
+        "can I have this in {tongue}? {passage}",
+        "act as an interpreter and translate my sentences into {tongue}: {phrase}",
+        "convert this sentence to {tongue}: {phrase}",
         "translate this into {tongue}: {phrase}",
         "translate to {tongue}: {phrase}",
         'how do you say "{phrase}" in {tongue}?',
@@ -564,6 +581,9 @@ export const english: Grammar = {
     },
     extraction: {
       templates: [
+        "you are a data assistant. Extract {fields} {format}: {passage}",
+        "turn these notes into a list of action items: {passage}",
+        "make a table of {fields} from this: {passage}",
         "extract {fields} from this text: {passage}",
         "pull out {fields} {format}: {passage}",
         "list {fields} mentioned below: {passage}",
@@ -604,6 +624,13 @@ export const english: Grammar = {
     },
     "question answering": {
       templates: [
+        "recommend places to visit if I like {topic}",
+        "act as a guide and tell me about {topic}",
+        "which of the following best describes {topic}? A. {topic} B. {topic} C. {topic} D. {topic}",
+        "Question: what is true of {topic}? A) {topic} B) {topic} C) none",
+        "explain {topic} to a five year old",
+        "you are a helpful assistant. What is {topic}?",
+        "what is the best way to deal with {topic}?",
         "what is {topic}?",
         "explain {topic} to {person}",
         "tell me about {topic}",
@@ -715,6 +742,11 @@ export const english: Grammar = {
     },
     creative: {
       templates: [
+        "compose a ballad about {topic}",
+        "compose a poem for {person} about {topic}",
+        "act as a storyteller and begin a tale about {hero}",
+        "write me a poem about {topic}",
+        "write me a story about {hero}",
         "write a poem about {topic}",
         "write a short story about {hero}",
         "tell me a story about {hero} and {topic}",
@@ -882,6 +914,13 @@ export const english: Grammar = {
     },
     unknown: {
       templates: [
+        "turn off the {topic} lights",
+        "book me a flight to {name} on friday",
+        "how is the weather in {name}",
+        "play the next track by {name}",
+        "what is the weather tomorrow",
+        "turn off the lamp in room {number}",
+        "order {number} of those again",
         "turn on the lights in the kitchen",
         "set an alarm for {number}",
         "play some {topic} music",
