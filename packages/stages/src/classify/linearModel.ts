@@ -193,11 +193,14 @@ export const predictor = (model: LinearModel): ((text: string) => Prediction) =>
   const inputs = new Float64Array(guardSize)
   let rows = new Int32Array(2048)
   let values = new Float32Array(2048)
+  let wholes = new Int32Array(2048)
+  const sums = new Int32Array(columns)
   return (text) => {
     const features = featurise(text)
-    if (rows.length < features.size) {
-      rows = new Int32Array(features.hashes.length)
-      values = new Float32Array(features.hashes.length)
+    if (rows.length < features.size + 3) {
+      rows = new Int32Array(features.hashes.length + 3)
+      values = new Float32Array(features.hashes.length + 3)
+      wholes = new Int32Array(features.hashes.length + 3)
     }
     let found = 0
     let norm = 0
@@ -230,13 +233,42 @@ export const predictor = (model: LinearModel): ((text: string) => Prediction) =>
         values[found++] = value
       }
     }
-    scores.set(biases)
+    // Whole numbers from here on, since they are faster: the values of the text are blown up as far as 32 bits
+    // can hold the sums, which loses less than a millionth. Four rows go at a time, the last ones made up with weightless rows.
     const inverse = norm > 0 ? 1 / Math.sqrt(norm) : 0
+    let largest = 0
     for (let index = 0; index < found; index++) {
-      const row = rows[index]!
-      const value = values[index]! * inverse * scales[row]!
-      const from = row * columns
-      for (let label = 0; label < columns; label++) scores[label]! += value * weights[from + label]!
+      values[index] = values[index]! * inverse * scales[rows[index]!]!
+      largest += values[index]!
+    }
+    const unit = largest > 0 ? 2 ** 31 / (128 * largest) - found : 0
+    for (let index = 0; index < found; index++) wholes[index] = Math.round(values[index]! * unit)
+    for (let index = found; index % 4 !== 0; index++) {
+      rows[index] = 0
+      wholes[index] = 0
+    }
+    sums.fill(0)
+    for (let index = 0; index < found; index += 4) {
+      const whole0 = wholes[index]!
+      const whole1 = wholes[index + 1]!
+      const whole2 = wholes[index + 2]!
+      const whole3 = wholes[index + 3]!
+      const from0 = rows[index]! * columns
+      const from1 = rows[index + 1]! * columns
+      const from2 = rows[index + 2]! * columns
+      const from3 = rows[index + 3]! * columns
+      for (let label = 0; label < columns; label++) {
+        sums[label] =
+          (sums[label]! +
+            Math.imul(whole0, weights[from0 + label]!) +
+            Math.imul(whole1, weights[from1 + label]!) +
+            Math.imul(whole2, weights[from2 + label]!) +
+            Math.imul(whole3, weights[from3 + label]!)) |
+          0
+      }
+    }
+    for (let label = 0; label < columns; label++) {
+      scores[label] = biases[label]! + (unit > 0 ? sums[label]! / unit : 0)
     }
     let best = 0
     for (let label = 1; label < count; label++) if (scores[label]! > scores[best]!) best = label
