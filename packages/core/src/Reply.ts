@@ -101,7 +101,7 @@ export const liveAfterFirst = Effect.fnUntraced(function* <Part, E, R>(
  * @category mapping
  * @since 0.1.0
  */
-export const map = <A, E, B>(self: Reply<A, E>, f: (part: A) => B): Reply<B, E> =>
+export const map = <A, B, E = never>(self: Reply<A, E>, f: (part: A) => B): Reply<B, E> =>
   self._tag === "Whole" ? whole(self.parts.map(f)) : live(Stream.map(self.parts, f))
 
 /**
@@ -123,7 +123,7 @@ export const mapLive = <A, E, E2>(
  * @category finalizers
  * @since 0.1.0
  */
-export const onExit = <A, E, R>(
+export const onExit = <A, R, E = never>(
   self: Reply<A, E>,
   finalizer: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void, never, R>
 ): Effect.Effect<Reply<A, E>, never, R | Scope.Scope> =>
@@ -147,7 +147,7 @@ export const onExit = <A, E, R>(
  * @category destructors
  * @since 0.1.0
  */
-export const collect = <A, E>(self: Reply<A, E>): Effect.Effect<ReadonlyArray<A>, E> =>
+export const collect = <A, E = never>(self: Reply<A, E>): Effect.Effect<ReadonlyArray<A>, E> =>
   self._tag === "Whole" ? Effect.succeed(self.parts) : Stream.runCollect(self.parts)
 
 /**
@@ -156,5 +156,5 @@ export const collect = <A, E>(self: Reply<A, E>): Effect.Effect<ReadonlyArray<A>
  * @category destructors
  * @since 0.1.0
  */
-export const toStream = <A, E>(self: Reply<A, E>): Stream.Stream<A, E> =>
+export const toStream = <A, E = never>(self: Reply<A, E>): Stream.Stream<A, E> =>
   self._tag === "Live" ? self.parts : Stream.fromIterable(self.parts)

@@ -105,3 +105,13 @@ yes<Types.Equals<Handler.ServicesOf<typeof branched>, Classifier | Provider>>()
 class Desk extends Context.Service<Desk, Pipeline.Service<typeof plain>>()("types/Desk") {}
 const layer = Pipeline.layer(Desk, plain)
 yes<Types.Equals<typeof layer, import("effect").Layer.Layer<Desk, never, Classifier | Provider>>>()
+
+// A reply that is known to be whole cannot break: nothing unknown may enter the error type.
+const narrowed = Effect.gen(function* () {
+  const reply: Reply.Reply<string, Broken> = Reply.whole(["x"])
+  return yield* Reply.onExit(
+    Reply.map(Reply.whole(reply._tag === "Whole" ? reply.parts : []), (part) => part.length),
+    () => Effect.void
+  )
+})
+yes<Types.Equals<Effect.Success<typeof narrowed>, Reply.Reply<number>>>()
