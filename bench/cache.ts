@@ -169,12 +169,17 @@ const trace = async (file: string) => {
 
 const microseconds = async (times: number, effect: Effect.Effect<unknown, unknown>) => {
   const rounds: Array<number> = []
-  for (let round = 0; round < 7; round++) {
+  for (let round = 0; round < 21; round++) {
     const start = performance.now()
-    await Effect.runPromise(Effect.repeat(effect, { times: times - 1 }))
+    await Effect.runPromise(
+      Effect.gen(function* () {
+        for (let time = 0; time < times; time++) yield* effect
+      })
+    )
     rounds.push(((performance.now() - start) * 1_000) / times)
   }
-  return rounds.sort((a, b) => a - b)[3]!
+  // The fastest round: whatever else the machine does only adds to it.
+  return Math.min(...rounds)
 }
 
 /** Stands in for `redact`, which alone may make `SafeText`: the bench measures what stands below it. */
@@ -236,7 +241,7 @@ const table = Effect.fnUntraced(function* () {
     const context = yield* Effect.context<CacheStore>()
     const hit = Effect.provideContext(pipeline.run(facts("What are your opening hours?")), context)
     yield* hit
-    return yield* Effect.promise(() => microseconds(2_000, hit))
+    return yield* Effect.promise(() => microseconds(1_000, hit))
   })
   say("memoryHitMicros", yield* Effect.provide(measureHits, layerMemory()), "exact hit in memory, us")
   const onRedis = Layer.unwrap(
