@@ -33,7 +33,7 @@ export type Row = typeof Row.Type
  * @since 0.1.0
  */
 export class TrainingError extends Schema.TaggedError<TrainingError>()("@interlock/learn/TrainingError", {
-  reason: Schema.Literals(["Empty", "OneLabel", "Malformed", "Unlabelled"]),
+  reason: Schema.Literals(["Unreadable", "Empty", "OneLabel", "Malformed", "Unlabelled"]),
   /** The line of the file. */
   line: Schema.optionalKey(Schema.Int),
   message: Schema.String

@@ -46,7 +46,16 @@ export const classifier = Command.make(
   },
   Effect.fnUntraced(function* ({ name, out, train }) {
     const files = yield* FileSystem.FileSystem
-    const rows = yield* Classifier.parse(yield* files.readFileString(train), train)
+    const content = yield* files.readFileString(train).pipe(
+      Effect.mapError(
+        () =>
+          new Classifier.TrainingError({
+            reason: "Unreadable",
+            message: `${train} cannot be read: name a file of JSON lines {"text", "label"} with --train`
+          })
+      )
+    )
+    const rows = yield* Classifier.parse(content, train)
     yield* write(yield* Classifier.train(rows, { name }), out)
   })
 ).pipe(Command.withDescription("Train a classifier on labelled texts"))
