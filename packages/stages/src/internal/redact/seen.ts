@@ -13,9 +13,27 @@ export interface Seen {
   readonly from: ReadonlyArray<number>
 }
 
-/** Whether all is Latin without marks, as most texts are. */
+/** Whether no character is of the blocks of marks, invisible signs, emoji and full-width forms, as in most texts. */
 const plain = (text: string): boolean => {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) >= 0x300 || text.charCodeAt(i) === 0xad) return false
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code < 0xad) continue
+    if (code === 0xad || (code >= 0x300 && code <= 0x36f) || code === 0x180e) return false
+    if (code < 0x200b) continue
+    if (code <= 0x200f || (code >= 0x2060 && code <= 0x2064) || (code >= 0x20d0 && code <= 0x20ff)) return false
+    if ((code >= 0x2122 && code <= 0x2bff) || (code >= 0xd83c && code <= 0xd83e) || code >= 0xfe00) {
+      if (
+        code !== 0xff0c &&
+        code !== 0xff1a &&
+        code !== 0xff01 &&
+        code !== 0xff08 &&
+        code !== 0xff09 &&
+        code !== 0xff1b &&
+        code !== 0xff1f
+      )
+        return false
+    }
+  }
   return true
 }
 
