@@ -27,6 +27,7 @@ interface Row {
 /** Names that data sets use for what the detector calls otherwise. */
 const sameAs: { readonly [type: string]: string } = {
   GPE: "LOCATION",
+  COUNTRY: "LOCATION",
   FACILITY: "LOCATION",
   DATE_OF_BIRTH: "DATE_TIME",
   ZIP_CODE: "STREET_ADDRESS",
@@ -114,7 +115,12 @@ export const run = async (argv: ReadonlyArray<string>): Promise<void> => {
   const output: Array<string> = []
   for (const row of rows) {
     const predicted = detect(row)
-    output.push(JSON.stringify({ id: row.id, spans: predicted.map(({ start, end, type }) => ({ start, end, type })) }))
+    output.push(
+      JSON.stringify({
+        id: row.id,
+        spans: predicted.map(({ start, end, type }) => ({ start, end, type: type === "COUNTRY" ? "LOCATION" : type }))
+      })
+    )
     const merged = [...mergeTouching(predicted), ...predicted]
     const aliases = new Set(row.spans.map((span) => span.type))
     for (const span of row.spans) {

@@ -242,6 +242,23 @@ describe("redact", () => {
     })
   )
 
+  it.effect("replaces a value that overlaps one of a type that stays", () =>
+    Effect.gen(function* () {
+      const { chat, seen } = scripted(echo)
+      const own = Detector.layerWith({
+        name: "own",
+        detect: (text) => {
+          const start = text.indexOf("2024-03-15")
+          return Effect.succeed([{ start: start + 5, end: start + 16, type: "CASE_NUMBER", confidence: 0.51 }])
+        }
+      })
+      yield* chat.run(factsOf("It was 2024-03-15-7761 then")).pipe(Effect.provide([own, Vault.layerMemory]))
+      yield* chat.run(factsOf("It was on 2024-03-15 T123 in France")).pipe(Effect.provide([own, Vault.layerMemory]))
+      expect(Prompt.text(seen[0]!)).not.toContain("03-15")
+      expect(Prompt.text(seen[1]!)).toMatch(/^It was on ⟦CASE_NUMBER_1⟧ ?in France$/)
+    })
+  )
+
   it.effect("says in the journal what was replaced, by type and without text", () =>
     Effect.gen(function* () {
       const { chat } = scripted(echo)

@@ -18,7 +18,7 @@
  * @since 0.1.0
  */
 import { Context, Effect, Layer, Schema } from "effect"
-import { scan } from "../internal/redact/scan.ts"
+import { outranks, scan } from "../internal/redact/scan.ts"
 
 /**
  * A piece of a text that is personal or secret. `start` and `end` are UTF-16 offsets, `end` exclusive.
@@ -114,7 +114,8 @@ export const merged = (detectors: ReadonlyArray<Detector["Service"]>): Detector[
 })
 
 /**
- * Merges spans that may overlap: none is lost, the type of an overlap is that of the most confident (then longest) span.
+ * Merges spans that may overlap: none is lost, the type of an overlap is that of the most confident (then longest) span, and
+ * never one that policies leave in clear (a date, a country) where the other is not.
  *
  * @category mapping
  * @since 0.1.0
@@ -128,11 +129,7 @@ export const merge = (spans: ReadonlyArray<Span>): ReadonlyArray<Span> => {
       out.push(span)
       continue
     }
-    const stronger =
-      span.confidence > last.confidence ||
-      (span.confidence === last.confidence && span.end - span.start > last.end - last.start)
-        ? span
-        : last
+    const stronger = outranks(span, last) ? span : last
     out[out.length - 1] = {
       start: last.start,
       end: Math.max(last.end, span.end),

@@ -52,7 +52,7 @@ export interface Settings {
 }
 
 /**
- * Placeholders for everything found except plain dates and forms of address; files refused; values restored everywhere except in
+ * Placeholders for everything found except countries, nationalities, plain dates and forms of address; files refused; values restored everywhere except in
  * URLs that the model made up.
  *
  * @category constants
@@ -61,7 +61,7 @@ export interface Settings {
 export const defaults: Settings = {
   shape: defaultShape,
   minimumConfidence: 0.5,
-  strategies: { DATE_TIME: "keep", TITLE: "keep" },
+  strategies: { COUNTRY: "keep", DATE_TIME: "keep", NRP: "keep", TITLE: "keep" },
   files: "refuse",
   restore: { toolArguments: true, urls: "known" }
 }

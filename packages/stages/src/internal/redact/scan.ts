@@ -18,6 +18,7 @@ export interface ScanOptions {
 const wordTypes = [
   "PERSON",
   "LOCATION",
+  "COUNTRY",
   "ORGANIZATION",
   "TITLE",
   "NRP",
@@ -223,6 +224,15 @@ const nextAt = (text: string, from: number): number => {
   return plain < 0 ? escaped : escaped < 0 ? plain : Math.min(plain, escaped)
 }
 
+/** Types that a policy may well leave in clear: they never give their name to a span that covers something else too. */
+const open = new Set(["COUNTRY", "DATE_TIME", "NRP", "TITLE", "LITERAL"])
+
+/** Whether `a` gives its type to the union of two spans that overlap. */
+export const outranks = (a: Readonly<Found>, b: Readonly<Found>): boolean => {
+  if (open.has(a.type) !== open.has(b.type)) return open.has(b.type)
+  return a.confidence > b.confidence || (a.confidence === b.confidence && a.end - a.start > b.end - b.start)
+}
+
 /** Of spans that overlap the most confident wins, then the longest; what it leaves of the others stays covered by widening it. */
 const resolve = (spans: ReadonlyArray<Found>): ReadonlyArray<Found> => {
   if (spans.length < 2) return spans
@@ -234,9 +244,7 @@ const resolve = (spans: ReadonlyArray<Found>): ReadonlyArray<Found> => {
       out.push({ ...span })
       continue
     }
-    const stronger =
-      span.confidence > last.confidence ||
-      (span.confidence === last.confidence && span.end - span.start > last.end - last.start)
+    const stronger = outranks(span, last)
     if (stronger) {
       last.type = span.type
       last.confidence = span.confidence

@@ -94,10 +94,12 @@ const kin = list(
 
 let flags: Map<string, number> | undefined
 let places: Set<string>
+let countryNames: Set<string>
 const load = (): Map<string, number> => {
   if (flags !== undefined) return flags
   const map = new Map<string, number>()
   places = new Set()
+  countryNames = new Set(Gazetteer.countries.split("|"))
   const put = (words: ReadonlyArray<string>, flag: number) => {
     for (const word of words) map.set(word, (map.get(word) ?? 0) | flag)
   }
@@ -401,7 +403,13 @@ export const words = (text: string, out: Array<Found>, minimum: number): void =>
         if (places.has(text.slice(token.start, (list[j] as Token).end).toLowerCase())) stop = j
       }
       if (stop > 0 && (capital || sizeOf(list[stop] as Token) > 4)) {
-        push(token.start, (list[stop] as Token).end, "LOCATION", capital ? 0.75 : 0.55)
+        const place = text.slice(token.start, (list[stop] as Token).end)
+        push(
+          token.start,
+          (list[stop] as Token).end,
+          countryNames.has(place.toLowerCase()) ? "COUNTRY" : "LOCATION",
+          capital ? 0.75 : 0.55
+        )
         i = stop
         continue
       }
@@ -495,7 +503,12 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
       if (token.flag & Stop && !strongPlaceCue.test(before)) return to
       if (person) push(token.start, token.end, "PERSON", 0.6)
       else if (!(token.flag & Common) || inSentence)
-        push(token.start, token.end, "LOCATION", token.flag & Country ? 0.8 : placeCue.test(before) ? 0.75 : 0.55)
+        push(
+          token.start,
+          token.end,
+          token.flag & Country ? "COUNTRY" : "LOCATION",
+          token.flag & Country ? 0.8 : placeCue.test(before) ? 0.75 : 0.55
+        )
       return to
     }
     if (strongPersonCue.test(before) && !isOrdinary(token) && token.shape !== "U")
@@ -567,7 +580,7 @@ const lowers = (text: string, list: ReadonlyArray<Token>, from: number, push: Pu
     !(each.flag & (Stop | Common | Particle | Speech | Kin | Street | Organisation)) &&
     sizeOf(each) > 2
   if (token.flag & Country && sizeOf(token) > 4 && !(token.flag & (Stop | Common))) {
-    push(token.start, token.end, "LOCATION", 0.6)
+    push(token.start, token.end, "COUNTRY", 0.6)
     return from
   }
   if (
