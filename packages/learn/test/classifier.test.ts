@@ -2,6 +2,8 @@ import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import * as Classifier from "@interlock/learn/classifier"
 import { rows as requestTypes } from "@interlock/learn/requestTypes"
+import { Prompt } from "@interlock/model"
+import { layerLinear, Classifier as Service } from "@interlock/stages/classify"
 import * as LinearModel from "@interlock/stages/classify/linearModel"
 import { Effect, FileSystem, Result } from "effect"
 
@@ -97,6 +99,38 @@ describe("save", () => {
       assert.deepStrictEqual(yield* files.readDirectory(`${folder}/new`), ["colours.classifier"])
       assert.isTrue(Result.isSuccess(LinearModel.decode(yield* files.readFile(file))))
     }).pipe(Effect.provide(NodeServices.layer))
+  )
+})
+
+describe("layerLinear", () => {
+  it.effect("says complexity and sensitivity where artefacts were trained for them", () =>
+    Effect.gen(function* () {
+      const relabelled = (label: (colour: string) => string) =>
+        Effect.map(
+          Classifier.train(
+            rows.map((row) => ({ text: row.text, label: label(row.label) })),
+            { name: "x" }
+          ),
+          (trained) => trained.artefact
+        )
+      const layer = layerLinear({
+        artefact: yield* relabelled((colour) => colour),
+        complexity: yield* relabelled((colour) => (colour === "red" ? "1" : "0")),
+        sensitivity: yield* relabelled((colour) => (colour === "blue" ? "restricted" : "public"))
+      })
+      const ask = (text: string) =>
+        Effect.provide(
+          Service.use((classifier) => classifier.classify(Prompt.make(text))),
+          layer
+        )
+      const red = yield* ask("paint the door red")
+      const blue = yield* ask("paint the door blue")
+      assert.strictEqual(red.label, "red")
+      assert.isAbove(red.complexity!, 0.5)
+      assert.isBelow(blue.complexity!, 0.5)
+      assert.strictEqual(red.sensitivity, "public")
+      assert.strictEqual(blue.sensitivity, "restricted")
+    })
   )
 })
 
