@@ -2,6 +2,8 @@
  * Trains the local classifier on one file, predicts another, and says how well and how fast:
  * `pnpm bench classify -- --train A.jsonl --test B.jsonl [--oos C.jsonl] [--predictions OUT.jsonl]`.
  *
+ * `--predictions` writes a line for each row of the test file, then for each of the file out of scope.
+ *
  * The configuration is fixed, the threshold for `unknown` is chosen on the training rows, and training time is that of the
  * processor (one thread), the time of a prediction that of the fastest of nine rounds over the test file. Without files it says which it would need.
  */
