@@ -1,10 +1,12 @@
 /** Answers 500 support tickets, and says what it cost, what it saved and how right it was: `node examples/support-desk/main.ts`. */
+import { dirname, resolve } from "node:path"
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Pipeline } from "@interlock/core"
 import { Workload } from "@interlock/workload"
-import { Console, Effect, Layer, Schema } from "effect"
+import { Console, Effect, FileSystem, Layer, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { classifier, desk, models, pair } from "./desk.ts"
+import { page } from "./page.ts"
 import { hindsight, labelling, type Run, random, run, type Score, scoreOf, ways } from "./study.ts"
 import { type Findings, render } from "./terminal.ts"
 import { readTickets, type Ticket } from "./ticket.ts"
@@ -27,6 +29,16 @@ const compare = Effect.fnUntraced(function* (tickets: ReadonlyArray<Ticket>, con
   return scores
 })
 
+const write = Effect.fnUntraced(
+  function* (path: string, text: string) {
+    const files = yield* FileSystem.FileSystem
+    yield* files.makeDirectory(dirname(path), { recursive: true })
+    yield* files.writeFileString(path, text)
+    yield* Console.log(`\nThe report as a page: ${path}`)
+  },
+  (effect, path) => Effect.catch(effect, ({ message }) => Console.error(`${path} could not be written: ${message}`))
+)
+
 const supportDesk = Command.make(
   "support-desk",
   {
@@ -40,6 +52,10 @@ const supportDesk = Command.make(
       Flag.withDescription("How many calls at a time"),
       Flag.withSchema(Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: 1000 })))),
       Flag.withDefault(8)
+    ),
+    page: Flag.String("page").pipe(
+      Flag.withDescription("Where to write the report as a page"),
+      Flag.withDefault(resolve(import.meta.dirname, "../../.interlock/support-desk.html"))
     ),
     compare: Flag.Boolean("compare").pipe(
       Flag.withDescription("Run the other ways too where that costs money; without a key they are always run"),
@@ -61,6 +77,7 @@ const supportDesk = Command.make(
       Effect.gen(function* () {
         const found: Findings = { desk: ran, stopped, labels: labelling(ran.results), scores, provider }
         yield* Console.log(`${Pipeline.toMermaid(desk)}\n\n${render(found)}`)
+        yield* write(flags.page, page(found))
         return found
       })
     )
