@@ -1,6 +1,6 @@
 /** The report as one HTML page: plots in SVG, light and dark, nothing loaded from anywhere. */
 import { type Score, scoreOf } from "./study.ts"
-import { change, dollars, type Findings, goals, percent, steps } from "./terminal.ts"
+import { change, dollars, type Findings, goals, percent, points, steps } from "./terminal.ts"
 
 const escape = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;")
@@ -66,14 +66,14 @@ const scatter = (scores: ReadonlyArray<Score>, own: Score): string => {
     if (near === undefined) spots.push({ x: left, y: top, ways: [score] })
     else near.ways.push(score)
   }
-  const points = spots.map((spot) => {
+  const drawn = spots.map((spot) => {
     const mine = spot.ways.includes(own)
     const said = spot.ways.map((score) => `${score.name}: ${dollars(score.costUsd)}, ${percent(score.right)} right`)
     const half = 3 + 6 * spot.ways.length
     return `<g><title>${escape(said.join("\n"))}</title><rect x="${(spot.x - half).toFixed(1)}" y="${(spot.y - 9).toFixed(1)}" width="${2 * half}" height="18" rx="9" class="${mine ? "good" : "point"}"/>${text(spot.x, spot.y + 4, spot.ways.map((score) => all.indexOf(score) + 1).join(", "), `text-anchor="middle" class="number${mine ? " mine" : ""}"`)}</g>`
   })
   const key = all.map((score, at) => `<li value="${at + 1}">${escape(score.name)}</li>`).join("")
-  return `${svg(height, "Cost against right answers", `${lines.join("")}${points.join("")}${text(frame.right, height - 4, "cost of the 500 tickets", 'text-anchor="end" class="axis"')}`)}<ol class="key">${key}</ol>`
+  return `${svg(height, "Cost against right answers", `${lines.join("")}${drawn.join("")}${text(frame.right, height - 4, "cost of the 500 tickets", 'text-anchor="end" class="axis"')}`)}<ol class="key">${key}</ol>`
 }
 
 /** How many answers took how long: bars of equal width on a logarithmic scale, and the percentiles. */
@@ -161,8 +161,6 @@ const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<st
 
 const contributions = (findings: Findings, strong: Score, own: Score): string => {
   const share = (score: Score) => score.costUsd / strong.costUsd
-  const points = (from: number, to: number) =>
-    `${to >= from ? "+" : "−"}${Math.abs(100 * (to - from)).toFixed(1)} points right`
   return bars(
     "What each part took off the cost",
     [
@@ -172,7 +170,7 @@ const contributions = (findings: Findings, strong: Score, own: Score): string =>
           name,
           from: Math.min(share(from), share(to)),
           value: Math.abs(share(from) - share(to)),
-          said: `${to.costUsd <= from.costUsd ? "−" : "+"}${Math.abs(100 * (share(to) - share(from))).toFixed(1)} %, ${points(from.right, to.right)}`,
+          said: `${to.costUsd <= from.costUsd ? "−" : "+"}${Math.abs(100 * (share(to) - share(from))).toFixed(1)} %, ${points(from.right, to.right)} points right`,
           kind: "soft"
         })
       ),
@@ -202,11 +200,15 @@ export const page = (findings: Findings): string => {
     ...(strong === undefined
       ? []
       : [
-          section(
-            "Cost against right answers",
-            scatter(scores, own),
-            "Right: the answer says everything that it must. Up and to the left is better. Hindsight is a perfect router without a cache."
-          ),
+          ...(Number.isNaN(own.right)
+            ? []
+            : [
+                section(
+                  "Cost against right answers",
+                  scatter(scores, own),
+                  "Right: the answer says everything that it must. Up and to the left is better. Hindsight is a perfect router without a cache."
+                )
+              ]),
           section(
             "What each contributed, in this order",
             contributions(findings, strong, own),

@@ -12,7 +12,11 @@ export interface Findings {
   readonly provider: string
 }
 
-export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
+export const percent = (share: number): string => (Number.isNaN(share) ? "–" : `${(100 * share).toFixed(1)} %`)
+
+/** A difference of shares, in points. */
+export const points = (from: number, to: number): string =>
+  Number.isNaN(to - from) ? "–" : `${to >= from ? "+" : "−"}${Math.abs(100 * (to - from)).toFixed(1)}`
 
 export const dollars = (value: number): string => `$${value.toFixed(4)}`
 
@@ -47,7 +51,7 @@ export const goals = ({
       ? ["cost −76 % beside always strong", "not compared: --compare runs the other ways too", undefined]
       : [
           "cost −76 % beside always strong",
-          `${change(own, strong)}, at ${percent(own.right)} right answers instead of ${percent(strong.right)}`,
+          `${change(own, strong)}, ${Number.isNaN(own.right) ? "the answers were not graded" : `at ${percent(own.right)} right answers instead of ${percent(strong.right)}`}`,
           own.costUsd <= 0.24 * strong.costUsd
         ]
   ]
@@ -78,7 +82,6 @@ export const render = (findings: Findings): string => {
   const own = scoreOf(desk)
   const strong = scores.find(({ name }) => name === "always strong")
   const mark = (met: boolean | undefined) => (met === undefined ? "?" : met ? "✓" : "✗")
-  const points = (from: number, to: number) => `${to >= from ? "+" : "−"}${Math.abs(100 * (to - from)).toFixed(1)}`
   const blocks = [
     Report.table(desk.report),
     `Goals\n${goals(findings)

@@ -67,18 +67,27 @@ describe("the tickets", () => {
 })
 
 describe("the support desk", () => {
-  it("answers 500 tickets without a key, leaks nothing, and says what each part contributed", async () => {
-    const { code, errors, output } = await start([])
-    assert.strictEqual(code, 0, errors)
-    assert.isAtLeast(figure(output, "✓ classification ≥ 92 %:", 0), 92)
-    assert.match(output, /Of 2\d\d personal values in the tickets, 0 reached a model/)
-    assert.include(output, "Audit log: 1000 of 1000 records verified.")
-    const [cost, right] = [0, 3]
-    assert.isBelow(figure(output, "the desk ", cost + 1), figure(output, "cache alone ", cost + 1))
-    assert.isAbove(figure(output, "always strong ", right), figure(output, "always cheap ", right))
-    assert.isAbove(figure(output, "routing alone ", right), figure(output, "random, at routing's cost ", right))
-    assert.isAtLeast(figure(output, "the cache ", 1), 0)
-  })
+  it("answers 500 tickets without a key, leaks nothing, and says what each part contributed", () =>
+    inFolder(async (folder) => {
+      const file = join(folder, "new", "report.html")
+      const { code, errors, output } = await start(["--page", file])
+      assert.strictEqual(code, 0, errors)
+      assert.isAtLeast(figure(output, "✓ classification ≥ 92 %:", 0), 92)
+      assert.match(output, /Of 2\d\d personal values in the tickets, 0 reached a model/)
+      assert.include(output, "Audit log: 1000 of 1000 records verified.")
+      const [cost, right] = [0, 3]
+      assert.isBelow(figure(output, "the desk ", cost + 1), figure(output, "cache alone ", cost + 1))
+      assert.isAbove(figure(output, "always strong ", right), figure(output, "always cheap ", right))
+      assert.isAbove(figure(output, "routing alone ", right), figure(output, "random, at routing's cost ", right))
+      assert.isAtLeast(figure(output, "the cache ", 1), 0)
+      assert.include(output, `The report as a page: ${file}`)
+      const page = readFileSync(file, "utf8")
+      assert.strictEqual(page.match(/<svg /g)?.length, 6)
+      for (const said of ["always strong", "prefers-color-scheme:dark", "width=device-width", "1000 of 1000 records"]) {
+        assert.include(page, said)
+      }
+      assert.notMatch(page, /https?:|<script|<link|<img|url\(|NaN|undefined|Infinity/)
+    }))
 
   it("reads the user's own tickets, without labels too, and reports bad lines by number", () =>
     inFolder(async (folder) => {
@@ -89,10 +98,11 @@ describe("the support desk", () => {
         '{"id":"3","customer":"me","prompt":"保修期几年？"}'
       ]
       writeFileSync(mine, rows.join("\n"))
-      const { code, errors, output } = await start(["--tickets", mine])
+      const { code, errors, output } = await start(["--tickets", mine, "--page", join(folder, "report.html")])
       assert.strictEqual(code, 1)
       assert.include(errors, "Line 2 is not a ticket")
       assert.include(output, "2 (2 answered, 0 failed)")
+      assert.notMatch(output + readFileSync(join(folder, "report.html"), "utf8"), /NaN|undefined|Infinity/)
     }))
 
   it("says what to do when the file is not there", async () => {
