@@ -439,6 +439,7 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
     const current = list[to] as Token
     const afterInitial = current.shape === "I" && gap === ". "
     if (gap !== " " && !afterInitial) break
+    if (next.flag & Title && strictTitles.has(text.slice(next.start, next.end).toLowerCase())) break
     if (next.shape === "T" || next.shape === "I" || next.shape === "U") to++
     else if (
       next.flag & Particle &&

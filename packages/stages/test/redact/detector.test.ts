@@ -1,0 +1,60 @@
+import { describe, expect, it } from "@effect/vitest"
+import { merge, rules } from "@interlock/stages/redact/detector"
+import { Effect } from "effect"
+
+const found = (text: string) =>
+  Effect.map(rules.detect(text), (spans) => spans.map(({ start, end, type }) => [type, text.slice(start, end)]))
+
+describe("rules", () => {
+  it.effect("finds identifiers only where their check digit is right", () =>
+    Effect.gen(function* () {
+      // GB 11643, ISO 13616, ISO 7812: the right one, and the same with the last digit changed.
+      expect(yield* found("11010519491231002X")).toEqual([["CN_ID_CARD", "11010519491231002X"]])
+      expect(yield* found("身份证110105194912310021")).toEqual([])
+      expect(yield* found("DE89370400440532013000")).toEqual([["IBAN_CODE", "DE89370400440532013000"]])
+      expect(yield* found("DE89370400440532013001")).toEqual([])
+      expect(yield* found("card 4111 1111 1111 1111")).toEqual([["CREDIT_CARD", "4111 1111 1111 1111"]])
+      expect(yield* found("card 4111 1111 1111 1112")).toEqual([])
+    })
+  )
+
+  it.effect("raises a weak shape by a word beside it", () =>
+    Effect.gen(function* () {
+      expect(yield* found("batch C01X00T47 arrived")).toEqual([])
+      expect(yield* found("my passport number is A12803456")).toEqual([["US_PASSPORT", "A12803456"]])
+    })
+  )
+
+  it.effect("finds secrets by shape and by the word beside them, and leaves code that only names them", () =>
+    Effect.gen(function* () {
+      const key = `ghp_${"a1B2".repeat(9)}`
+      expect(yield* found(`use ${key} now`)).toEqual([["API_KEY", key]])
+      expect(yield* found("the password is hunter2!")).toEqual([["SECRET", "hunter2"]])
+      expect(yield* found("const password = process.env.PASSWORD")).toEqual([])
+      expect(yield* found("if (token === undefined) return password.length")).toEqual([])
+    })
+  )
+
+  it.effect("finds names in several languages", () =>
+    Effect.gen(function* () {
+      expect(yield* found("Dear Anna, thank you.")).toEqual([["PERSON", "Anna"]])
+      expect(yield* found("我叫王文韬，请回电。")).toEqual([["PERSON", "王文韬"]])
+      expect(yield* found("Wann kommt Herr Schneider?")).toContainEqual(["PERSON", "Schneider"])
+    })
+  )
+})
+
+describe("merge", () => {
+  it("loses nothing, and takes the type of the more confident span", () => {
+    expect(
+      merge([
+        { start: 0, end: 5, type: "PERSON", confidence: 0.5 },
+        { start: 3, end: 9, type: "ORGANIZATION", confidence: 0.7 },
+        { start: 12, end: 14, type: "AGE", confidence: 0.9 }
+      ])
+    ).toEqual([
+      { start: 0, end: 9, type: "ORGANIZATION", confidence: 0.7 },
+      { start: 12, end: 14, type: "AGE", confidence: 0.9 }
+    ])
+  })
+})
