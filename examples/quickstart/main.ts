@@ -1,4 +1,4 @@
-/** Runs 200 questions, or your own, through a pipeline of five stages: `npm start`, or `npm start -- --help`. */
+/** Runs 200 questions, or your own, through a pipeline of five stages: `pnpm quickstart`, or `pnpm quickstart --help`. */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Pipeline, Stage } from "@interlock/core"
 import { Caller, Catalogue, Chat, Parameters, Prompt, RawPrompt } from "@interlock/model"

@@ -1,4 +1,4 @@
-/** Answers 500 support tickets, and says what it cost, what it saved and how right it was: `node examples/support-desk/main.ts`. */
+/** Answers 500 support tickets, and says what it cost, what it saved and how right it was: `npm start`, or `npm start -- --help`. */
 import { dirname, resolve } from "node:path"
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Pipeline } from "@interlock/core"
@@ -39,6 +39,17 @@ const write = Effect.fnUntraced(
   (effect, path) => Effect.catch(effect, ({ message }) => Console.error(`${path} could not be written: ${message}`))
 )
 
+/** What else there is to run. */
+const others = Effect.gen(function* () {
+  const files = yield* FileSystem.FileSystem
+  const folder = resolve(import.meta.dirname, "..")
+  const names = (yield* files.readDirectory(folder)).sort()
+  const runnable = yield* Effect.filter(names, (name) => files.exists(`${folder}/${name}/main.ts`))
+  const rest = runnable.filter((name) => name !== "support-desk")
+  if (rest.length > 0)
+    yield* Console.log(`Other examples: ${rest.map((name) => `examples/${name}/main.ts`).join(", ")}`)
+}).pipe(Effect.ignore)
+
 const supportDesk = Command.make(
   "support-desk",
   {
@@ -69,19 +80,21 @@ const supportDesk = Command.make(
     )
     for (const line of bad) yield* Console.error(`${flags.tickets}: ${line}`)
     const { provider } = yield* pair
+    const report = Effect.fnUntraced(function* (ran: Run, stopped: boolean, scores: ReadonlyArray<Score>) {
+      const found: Findings = { desk: ran, stopped, labels: labelling(ran.results), scores, provider }
+      yield* Console.log(`${Pipeline.toMermaid(desk)}\n\n${render(found)}`)
+      yield* write(flags.page, page(found))
+      yield* others
+    })
+    const ran = yield* run(tickets, { concurrency: flags.concurrency }, (ran, stopped) =>
+      Effect.as(stopped ? report(ran, true, []) : Effect.void, ran)
+    )
     const scores =
       flags.compare || provider === "offline"
-        ? yield* compare(tickets, flags.concurrency)
+        ? yield* Effect.onInterrupt(compare(tickets, flags.concurrency), () => report(ran, true, []))
         : ([] as ReadonlyArray<Score>)
-    const findings = yield* run(tickets, { concurrency: flags.concurrency }, (ran, stopped) =>
-      Effect.gen(function* () {
-        const found: Findings = { desk: ran, stopped, labels: labelling(ran.results), scores, provider }
-        yield* Console.log(`${Pipeline.toMermaid(desk)}\n\n${render(found)}`)
-        yield* write(flags.page, page(found))
-        return found
-      })
-    )
-    const failed = findings.desk.results.filter(({ failure }) => failure !== undefined && failure !== "LimitError")
+    yield* report(ran, false, scores)
+    const failed = ran.results.filter(({ failure }) => failure !== undefined && failure !== "LimitError")
     if (bad.length > 0 || failed.length > 0) {
       return yield* new Workload.Incomplete({
         message: `${failed.length} calls failed and ${bad.length} lines could not be read`

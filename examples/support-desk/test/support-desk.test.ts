@@ -10,12 +10,18 @@ const main = resolve(import.meta.dirname, "../main.ts")
 
 const keyless = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/_(API_KEY|BASE_URL)$/.test(name)))
 
-const start = (flags: ReadonlyArray<string>) =>
+/** `interrupt`: what standard error must say before Ctrl-C. */
+const start = (flags: ReadonlyArray<string>, interrupt?: string) =>
   new Promise<{ readonly code: number | null; readonly output: string; readonly errors: string }>((done) => {
     const child = spawn(process.execPath, [main, ...flags], { env: keyless })
     let [output, errors] = ["", ""]
     child.stdout.on("data", (chunk) => (output += chunk))
-    child.stderr.on("data", (chunk) => (errors += chunk))
+    child.stderr.on("data", (chunk) => {
+      if (interrupt !== undefined && `${errors}${chunk}`.includes(interrupt) && !errors.includes(interrupt)) {
+        child.kill("SIGINT")
+      }
+      errors += chunk
+    })
     child.on("close", (code) => done({ code, output, errors }))
   })
 
@@ -81,6 +87,8 @@ describe("the support desk", () => {
       assert.isAbove(figure(output, "routing alone ", right), figure(output, "random, at routing's cost ", right))
       assert.isAtLeast(figure(output, "the cache ", 1), 0)
       assert.include(output, `The report as a page: ${file}`)
+      assert.include(output, "Other examples: ")
+      assert.include(output, "examples/quickstart/main.ts")
       const page = readFileSync(file, "utf8")
       assert.strictEqual(page.match(/<svg /g)?.length, 6)
       for (const said of ["always strong", "prefers-color-scheme:dark", "width=device-width", "1000 of 1000 records"]) {
@@ -103,6 +111,15 @@ describe("the support desk", () => {
       assert.include(errors, "Line 2 is not a ticket")
       assert.include(output, "2 (2 answered, 0 failed)")
       assert.notMatch(output + readFileSync(join(folder, "report.html"), "utf8"), /NaN|undefined|Infinity/)
+    }))
+
+  it("stops on Ctrl-C, and still reports", () =>
+    inFolder(async (folder) => {
+      const file = join(folder, "report.html")
+      const { code, output } = await start(["--page", file], "For comparison: always strong")
+      assert.strictEqual(code, 130)
+      assert.include(output, "Audit log: 1000 of 1000 records verified.")
+      assert.include(readFileSync(file, "utf8"), "Stopped before the end")
     }))
 
   it("says what to do when the file is not there", async () => {
