@@ -1,10 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
 import { type Handler, Pipeline, Reply } from "@interlock/core"
-import { Chat, Journal, type ModelError, Part, Prompt, RawPrompt } from "@interlock/model"
-import { first, fuse, fusionOf, logOdds, selfConsistency, vote, weighted } from "@interlock/stages/fuse"
+import { Caller, Chat, Journal, type ModelError, Part, Prompt, RawPrompt, SafePrompt } from "@interlock/model"
+import { first, fuse, fusionOf, logOdds, selfConsistency, synthesize, vote, weighted } from "@interlock/stages/fuse"
 import { choice, finalNumber, normalized } from "@interlock/stages/fuse/extract"
+import { redact } from "@interlock/stages/redact"
+import { Detector } from "@interlock/stages/redact/detector"
+import { Vault } from "@interlock/stages/redact/vault"
 import { Laws, ScriptedModel } from "@interlock/testing"
-import { Effect, Fiber, Stream } from "effect"
+import { Context, Effect, Fiber, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 
 const facts = RawPrompt.context(Prompt.make("What is 6 times 7?"))
@@ -277,6 +280,37 @@ describe("the laws", () => {
       expect(hanging.open()).toBe(2)
       yield* Fiber.interrupt(fiber)
       expect(hanging.open()).toBe(0)
+    })
+  )
+})
+
+describe("below redact", () => {
+  it.effect("members and writer see no value, the caller sees it, and what is said of the candidates is redacted", () =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      const echo = Pipeline.handler("echo", { needs: { prompt: SafePrompt } }, ({ prompt }) =>
+        Effect.sync(() => {
+          seen.push(Prompt.text(prompt))
+          return Reply.whole(Part.text(Prompt.lastUserText(prompt)))
+        })
+      )
+      const writer = Pipeline.make("writer", { input: [RawPrompt, Caller], protocol: Chat.protocol })
+        .use(redact)
+        .to(echo)
+      const answer = yield* Pipeline.make("t", { input: [RawPrompt, Caller], protocol: Chat.protocol })
+        .use(redact)
+        .to(fuse("f", { one: echo, two: echo }, synthesize({ handler: writer })))
+        .run(
+          Context.merge(
+            RawPrompt.context(Prompt.make("Write to jane.roe@example.org today")),
+            Caller.context({ tenant: "acme", conversation: "c1" })
+          )
+        )
+        .pipe(Effect.provide(Layer.mergeAll(Detector.layer, Vault.layerMemory)))
+      expect(seen.length).toBe(3)
+      expect(seen.join()).not.toContain("jane.roe")
+      expect(answer.text.match(/jane\.roe@example\.org/g)?.length).toBe(3)
+      expect(JSON.stringify(fusionOf(answer))).not.toContain("jane.roe")
     })
   )
 })

@@ -1,9 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Pipeline, Reply } from "@interlock/core"
-import { Chat, Part, Prompt, RawPrompt } from "@interlock/model"
+import { Caller, Chat, Parameters, Part, Prompt, RawPrompt, SafePrompt } from "@interlock/model"
 import { bestOf, fuse, fusionOf, pairwise, synthesize } from "@interlock/stages/fuse"
 import { gate, measure } from "@interlock/stages/fuse/gate"
 import * as Judging from "@interlock/stages/judge"
+import { redact } from "@interlock/stages/redact"
+import { Detector } from "@interlock/stages/redact/detector"
+import { Vault } from "@interlock/stages/redact/vault"
 import { ScriptedModel } from "@interlock/testing"
 import { Effect, Exit, Layer, Schema, Stream } from "effect"
 import { AiError, DecisionModel } from "effect/ai"
@@ -100,6 +103,26 @@ describe("a model as judge", () => {
       const broken = yield* ScriptedModel.make([{ fail: ScriptedModel.overloaded }])
       const failed = Judging.layerModel({ handler: broken.handler })
       expect(yield* Effect.provide(rate("Paris"), failed)).toMatchObject({ _tag: "Abstained", reason: "Failed" })
+    })
+  )
+
+  it.effect("is a pipeline with redact: what it is shown leaves redacted", () =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      const model = Pipeline.handler("model", { needs: { prompt: SafePrompt } }, ({ prompt }) =>
+        Effect.sync(() => {
+          seen.push(Prompt.text(prompt))
+          return Reply.whole(Part.text('{"grade": 7}'))
+        })
+      )
+      const handler = Pipeline.make("judge", { input: [RawPrompt, Parameters, Caller], protocol: Chat.protocol })
+        .use(redact)
+        .to(model)
+      const judge = Layer.provide(Judging.layerModel({ handler }), Layer.mergeAll(Detector.layer, Vault.layerMemory))
+      expect(yield* Effect.provide(rate("Write to jane.roe@example.org"), judge)).toEqual({ _tag: "Rated", score: 0.7 })
+      expect(seen.length).toBe(1)
+      expect(seen[0]).toContain("Name the capital of France")
+      expect(seen[0]).not.toContain("jane.roe")
     })
   )
 

@@ -50,7 +50,7 @@ export interface Considered {
   readonly name: string
   /** `cancelled`: it was interrupted because the reply was decided without it. */
   readonly outcome: "answered" | "failed" | "cancelled"
-  /** Its answer, as it came from the model, that is, redacted. A winner that streams is not repeated here. */
+  /** Its answer as it came from the member: redacted where `redact` stands above. A winner that streams is not repeated here. */
   readonly text?: string
   /** What it was counted as, where the strategy counts; absent where nothing could be extracted. */
   readonly vote?: string

@@ -26,7 +26,7 @@
  * @since 0.1.0
  */
 import { type Handler, Reply } from "@interlock/core"
-import { Chat, Parameters, type Part, Prompt, RawPrompt } from "@interlock/model"
+import { Caller, Chat, Parameters, type Part, Prompt, RawPrompt } from "@interlock/model"
 import { Context, Effect, Layer, Result, Schema } from "effect"
 import { Decision, DecisionModel } from "effect/ai"
 import { language } from "./classify/language.ts"
@@ -292,15 +292,17 @@ const decodeGrade = Schema.decodeUnknownResult(Grade)
 const decodePreference = Schema.decodeUnknownResult(Preference)
 
 /**
- * Asks a chat model, through any handler that takes a prompt and parameters. A closed pipeline is a handler: put `redact` into it,
- * so that what it is shown leaves redacted. Question and answers are shown as JSON strings, without sentences that speak to the judge
+ * Asks a chat model, through any handler that takes a prompt, parameters and a caller. A closed pipeline is a handler: put `redact` into
+ * it, so that what it is shown leaves redacted. Question and answers are shown as JSON strings, without sentences that speak to the judge
  * or repeat themselves. The whole reply must be the JSON asked for (a fence around it is allowed): anything else is an abstention.
  *
  * @category layers
  * @since 0.1.0
  */
 export const layerModel = <E, R>(options: {
-  readonly handler: Handler.Handler<RawPrompt | Parameters, Part.Part, E, R>
+  readonly handler: Handler.Handler<RawPrompt | Parameters | Caller, Part.Part, E, R>
+  /** On whose behalf it is asked: what `redact`, limits and budgets in the handler go by. Default: the tenant `judge`. */
+  readonly caller?: Caller["Service"]
   /** What makes an answer good. Default: that it is correct, complete, and to the point. */
   readonly criteria?: string
 }): Layer.Layer<Judge, never, R> =>
@@ -316,7 +318,8 @@ export const layerModel = <E, R>(options: {
         schema: { readonly [key: string]: unknown },
         read: (text: string) => A | undefined
       ): Effect.Effect<A | Abstained> => {
-        const facts = Context.merge(
+        const facts = Context.mergeAll(
+          Caller.context(options.caller ?? { tenant: "judge" }),
           RawPrompt.context(
             Prompt.make([
               { role: "system", content: `${task}\n\n${common}` },
