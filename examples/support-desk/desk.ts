@@ -1,7 +1,17 @@
 /** The pipeline of the desk, and the services that it runs on in each way that the study compares. */
 import { Pipeline, Stage } from "@interlock/core"
 import { train } from "@interlock/learn/classifier"
-import { Caller, Catalogue, Chat, Parameters, type Part, Prompt, RawPrompt, SafePrompt } from "@interlock/model"
+import {
+  Caller,
+  Catalogue,
+  Chat,
+  ParameterPolicy,
+  Parameters,
+  type Part,
+  Prompt,
+  RawPrompt,
+  SafePrompt
+} from "@interlock/model"
 import { Anthropic, callModel, Google, Models, OfflineModel, OpenAi } from "@interlock/providers"
 import { audit, auditText, layerFiles } from "@interlock/stages/audit"
 import type * as Disk from "@interlock/stages/audit/disk"
@@ -9,7 +19,7 @@ import { layerMemory as layerKeysMemory, layerRootKey } from "@interlock/stages/
 import { cache } from "@interlock/stages/cache"
 import { layerPolicy } from "@interlock/stages/cache/policy"
 import { layerMemory as layerCacheMemory } from "@interlock/stages/cache/store"
-import { checkRequest } from "@interlock/stages/checkRequest"
+import { CheckPolicy, checkRequest } from "@interlock/stages/checkRequest"
 import { classify, layerLinear } from "@interlock/stages/classify"
 import { layerStoreMemory, limit, layer as limits } from "@interlock/stages/limit"
 import { redact } from "@interlock/stages/redact"
@@ -25,7 +35,7 @@ const here = import.meta.dirname
 // ---------------------------------------------------------------------------------------------------------------
 
 const settings = Stage.derive("settings", { needs: {}, adds: Parameters }, () =>
-  Effect.succeed({ maxOutputTokens: 250 })
+  Effect.succeed({ maxOutputTokens: 2000 })
 )
 
 /** What left the process, for the study: which ticket, and the text as the model was given it. */
@@ -143,6 +153,8 @@ export const services = (way: Way, disk: Disk.Disk) =>
     selector(way),
     Detector.layer,
     Vault.layerMemory,
+    // A model that gives shorter answers than that is asked for what it gives.
+    Layer.succeed(CheckPolicy, ParameterPolicy.clamp),
     layerCacheMemory(),
     layerPolicy({ bypass: () => !way.cache }),
     limits({ limits: way.limits ? [atOnce, perPerson] : [atOnce] }).pipe(Layer.provide(layerStoreMemory)),
