@@ -97,10 +97,19 @@ export const run = async (argv: ReadonlyArray<string>): Promise<void> => {
   const rows: Array<Row> = []
   for (const file of files) {
     if (!existsSync(file)) {
+      if (values.data !== undefined) {
+        console.error(`${file} is not there: give files with {id, text, spans} a line`)
+        process.exitCode = 2
+        return
+      }
       console.log(`skipped: ${file} is not there`)
       continue
     }
     for (const line of readFileSync(file, "utf8").split("\n")) if (line.trim() !== "") rows.push(JSON.parse(line))
+  }
+  if (rows.length === 0) {
+    console.log(JSON.stringify({ skipped: "there are no rows: give --data FILE.jsonl" }))
+    return
   }
 
   const binary = new Score()
