@@ -1,4 +1,4 @@
-/** Answers 500 support tickets, and says what it cost, what it saved and how right it was: `npm start`, or `npm start -- --help`. */
+/** Answers 500 support tickets, and says what it cost, what it saved and how right it was: `pnpm support-desk`, or `pnpm support-desk --help`. */
 import { dirname, resolve } from "node:path"
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Pipeline } from "@interlock/core"

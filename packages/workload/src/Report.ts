@@ -169,7 +169,8 @@ export const table = (report: Report): string => {
       "Latency",
       `p50 ${milliseconds(report.latencyMs.p50)}, p90 ${milliseconds(report.latencyMs.p90)}, p99 ${milliseconds(report.latencyMs.p99)}, max ${milliseconds(report.latencyMs.max)}`
     ],
-    ...(report.routing === undefined
+    // With one model to choose from there is nothing to compare.
+    ...(report.routing === undefined || report.routing.alwaysStrongUsd === report.routing.alwaysCheapUsd
       ? []
       : ([
           ["Predicted cost", `${money(report.routing.chosenUsd)} for ${count(report.routing.calls)} routed calls`],
