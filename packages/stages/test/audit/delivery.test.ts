@@ -21,9 +21,9 @@ const begin = (call: string, prompt = "redacted prompt") =>
       kind: "request",
       call,
       tenant: nasty,
-      subject: "ada",
+      subject: "subject-olga",
       facts: { version: 1, tenant: nasty, startedAt: 0 },
-      personal: { subject: "ada", prompt: [{ role: "user", text: prompt }] }
+      personal: { subject: "subject-olga", prompt: [{ role: "user", text: prompt }] }
     })
   )
 
@@ -33,7 +33,7 @@ const end = (call: string, outcome = "answered") =>
       kind: "completion",
       call,
       tenant: nasty,
-      subject: "ada",
+      subject: "subject-olga",
       facts: {
         version: 1,
         tenant: nasty,
@@ -54,7 +54,7 @@ const end = (call: string, outcome = "answered") =>
           }
         ]
       },
-      personal: { subject: "ada", answer: "redacted answer" }
+      personal: { subject: "subject-olga", answer: "redacted answer" }
     })
   )
 
@@ -75,7 +75,7 @@ describe("format", () => {
         const [message, ...others] = format(name, records)
         expect(others).toEqual([])
         expect(message).not.toMatch(/[\r\n]/)
-        for (const value of [call, "openai", "gpt", "answered", "ada"]) expect(message, name).toContain(value)
+        for (const value of [call, "openai", "gpt", "answered", "subject-olga"]) expect(message, name).toContain(value)
         expect(format(name, [])).toEqual([])
       }
     }).pipe(Effect.provide(layerMemory))
@@ -189,7 +189,7 @@ describe("delivery", () => {
       yield* begin(call)
       yield* end(call)
       yield* enqueue(options)
-      yield* AuditLog.use((log) => log.erase({ tenant: nasty, subject: "ada" }))
+      yield* AuditLog.use((log) => log.erase({ tenant: nasty, subject: "subject-olga" }))
       let sent = ""
       const collector = Layer.succeed(Collector)({
         send: (messages) =>
@@ -199,7 +199,7 @@ describe("delivery", () => {
       })
       yield* deliver({ ...options, text: true }).pipe(Effect.provide(collector))
       expect(JSON.parse(sent)).toMatchObject({ call, erased: true })
-      expect(sent).not.toMatch(/ada|redacted/)
+      expect(sent).not.toMatch(/subject-olga|redacted/)
     }).pipe(Effect.provide(stores))
   )
 
