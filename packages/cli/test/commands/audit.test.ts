@@ -18,11 +18,11 @@ const directory = Effect.acquireRelease(
   (path) => Effect.sync(() => rmSync(path, { recursive: true }))
 )
 
-/** A log with two calls, of ada and of bob. */
+/** A log with two calls, of zoltan and of bob. */
 const fill = (path: string) =>
   Effect.gen(function* () {
     const log = yield* AuditLog
-    for (const subject of ["ada", "bob"])
+    for (const subject of ["zoltan", "bob"])
       yield* log.append({
         kind: "completion",
         call: Entry.id(),
@@ -101,7 +101,7 @@ describe("interlock audit", () => {
       const { both } = yield* log
       const all = yield* run("show", ...both)
       expect(all.lines.length).toBe(2)
-      expect(all.lines[0]).toContain("question of ada")
+      expect(all.lines[0]).toContain("question of zoltan")
       expect(all.lines.join()).not.toContain("friend of")
       expect((yield* run("show", ...both, "--json")).lines.join()).not.toContain("friend of")
       expect((yield* run("show", ...both, "--values")).lines[1]).toContain('⟦PERSON_1⟧ = "friend of bob"')
@@ -119,18 +119,18 @@ describe("interlock audit", () => {
   it.live("erases, holds, releases and retains, and the log stays valid", () =>
     Effect.gen(function* () {
       const { both, data } = yield* log
-      const ada = ["--tenant", "acme", "--subject", "ada"] as const
-      expect((yield* run("hold", ...both, ...ada, "--reason", "case 7")).lines).toEqual([
-        "The records of ada of acme are held: case 7"
+      const zoltan = ["--tenant", "acme", "--subject", "zoltan"] as const
+      expect((yield* run("hold", ...both, ...zoltan, "--reason", "case 7")).lines).toEqual([
+        "The records of zoltan of acme are held: case 7"
       ])
-      const held = yield* run("erase", ...both, ...ada)
+      const held = yield* run("erase", ...both, ...zoltan)
       expect(Exit.isFailure(held.exit)).toBe(true)
       expect(held.errors).toContain("case 7")
-      expect((yield* run("release", ...both, ...ada, "--json")).json()).toEqual([{ released: true }])
-      expect((yield* run("erase", ...both, ...ada, "--json")).json()).toEqual([{ erased: true }])
-      expect((yield* run("erase", ...both, ...ada, "--json")).json()).toEqual([{ erased: false }])
+      expect((yield* run("release", ...both, ...zoltan, "--json")).json()).toEqual([{ released: true }])
+      expect((yield* run("erase", ...both, ...zoltan, "--json")).json()).toEqual([{ erased: true }])
+      expect((yield* run("erase", ...both, ...zoltan, "--json")).json()).toEqual([{ erased: false }])
       expect((yield* run("erase", ...both, "--tenant", "acme")).errors).toContain("--whole-tenant")
-      expect((yield* run("show", ...both)).lines.join("\n")).not.toContain("ada")
+      expect((yield* run("show", ...both)).lines.join("\n")).not.toContain("zoltan")
       expect((yield* run("reapply", ...both, "--json")).json()).toEqual([{ destroyed: 0 }])
       expect((yield* run("retain", ...both, "--days", "-1", "--json")).json()).toMatchObject([{ held: [] }])
       expect((yield* run("verify", ...data, "--json")).json()).toMatchObject([{ valid: true }])
@@ -142,7 +142,7 @@ describe("interlock audit", () => {
       const { both, path } = yield* log
       expect((yield* run("verify", "--directory", `${path}/none`)).errors).toContain("--directory")
       expect((yield* run("show", both[0], both[1], "--keys", `${path}/none`)).errors).toContain("--keys")
-      for (const command of [["show"], ["erase", "--tenant", "acme", "--subject", "ada"]])
+      for (const command of [["show"], ["erase", "--tenant", "acme", "--subject", "zoltan"]])
         expect((yield* runWith({}, ...command, ...both)).errors).toContain("set INTERLOCK_AUDIT_ROOT_KEY")
     }).pipe(Effect.scoped)
   )
