@@ -2,7 +2,7 @@
  * The model catalogue: what Interlock knows about a model before it calls it. Limits, the parameters it takes and
  * their ranges, what it reads and writes, its features, and what it costs.
  *
- * The project ships a dated snapshot (limits and ranges entered with their source, prices from
+ * The project ships a dated snapshot (limits and ranges entered by hand, each saying whether it was compared with the provider's page; prices from
  * `@pydantic/genai-prices`), which needs no network. {@link layerWith} adds models and corrects entries.
  *
  * @since 0.1.0
@@ -180,8 +180,11 @@ export interface Entry {
   /** How long a token is, for estimates: characters of text per token, and tokens per Chinese or Japanese character. */
   readonly tokens: { readonly charactersPerToken: number; readonly perIdeograph: number }
   readonly prices: Prices
-  /** Where the limits and ranges were read, and when (ISO 8601). */
-  readonly source: { readonly url: string; readonly date: string }
+  /**
+   * The page that states the limits and ranges, the day on which they were entered (ISO 8601), and whether each of them was
+   * compared with that page then. Where `verified` is false, some come from general knowledge: look before relying on them.
+   */
+  readonly source: { readonly url: string; readonly date: string; readonly verified: boolean }
 }
 
 /**
@@ -309,7 +312,7 @@ export const defaults: Omit<Entry, "provider" | "model" | "name" | "limits"> = {
     _tag: "Unpriced",
     reason: "its catalogue entry declares no prices; declare them with Catalogue.layerWith"
   },
-  source: { url: "declared by the application", date: "" }
+  source: { url: "declared by the application", date: "", verified: false }
 }
 
 /**

@@ -21,6 +21,8 @@ describe("Catalogue", () => {
         assert.isAtMost(entry.limits.output, entry.limits.context, name)
         assert.match(entry.source.url, /^https:/, name)
         assert.match(entry.source.date, /^\d{4}-\d{2}-\d{2}$/, name)
+        // Nobody wrote down which figures were compared with a page, so none may claim it.
+        assert.strictEqual(entry.source.verified, entry.provider === "offline", name)
       }
     }).pipe(Effect.provide(Catalogue.layer))
   )

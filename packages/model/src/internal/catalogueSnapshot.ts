@@ -1,7 +1,8 @@
 /**
  * The dated snapshot of the model catalogue. Limits, modalities and which parameters a model takes were entered by
- * hand on the date below, from models.dev (MIT) and the pages of the provider, whose address each family gives; a
- * provider may have moved since, and `Catalogue.layerWith` corrects an entry. Prices come from `cataloguePrices.ts`,
+ * hand on the date below. Some were compared with models.dev (MIT) or with a page of the provider, others come from general
+ * knowledge, and it was not written down which: so no entry counts as verified until somebody compares it with the page
+ * whose address its family gives, and sets `verified`. `Catalogue.layerWith` corrects an entry. Prices come from `cataloguePrices.ts`,
  * except where a family declares them.
  */
 import type { Entry, Feature, Modality, ParameterName, Prices, Rate, Rates, Rule } from "../Catalogue.ts"
@@ -68,6 +69,8 @@ interface Line {
   readonly aliases?: ReadonlyArray<string>
   readonly prices?: Prices
   readonly tokens?: Entry["tokens"]
+  /** Whether every figure of the line was compared with the family's page on the date below. */
+  readonly verified?: boolean
 }
 
 const text: ReadonlyArray<Modality> = ["text"]
@@ -114,7 +117,7 @@ const entry = (family: Family, model: string, line: Line): Entry => {
     features,
     tokens: line.tokens ?? family.tokens,
     prices: line.prices ?? family.prices ?? pricesOf(family.provider, model),
-    source: { url: family.url, date }
+    source: { url: family.url, date, verified: line.verified ?? false }
   }
 }
 
@@ -538,6 +541,7 @@ const offlineModels = () =>
         context: 8_192,
         output: 256,
         features: ["streaming"],
+        verified: true,
         prices: offlinePrices({ input: 0.1, output: 0.4, cacheRead: 0.01 })
       },
       "offline-large": {
@@ -545,6 +549,7 @@ const offlineModels = () =>
         context: 65_536,
         output: 2_048,
         features: ["streaming"],
+        verified: true,
         prices: offlinePrices({ input: 1, output: 4, cacheRead: 0.1 })
       }
     }
