@@ -11,15 +11,15 @@ import * as Subcommand from "./subcommand.ts"
 
 const program = Effect.gen(function* () {
   const names = yield* Subcommand.names
-  const asked = process.argv[2]
-  const subcommands = yield* Effect.forEach(asked !== undefined && names.includes(asked) ? [asked] : names, (name) =>
-    Subcommand.load(name)
-  )
+  const [asked, ...rest] = process.argv.slice(2)
+  const one = asked !== undefined && names.includes(asked)
+  const loaded = yield* Effect.forEach(one ? [asked] : names, Subcommand.load)
   const interlock = Command.make("interlock").pipe(
     Command.withDescription("Pipelines around model calls: audit logs, learning, examples"),
-    Command.withSubcommands(subcommands)
+    Command.withSubcommands(loaded.map(({ command }) => command))
   )
-  yield* Command.run(interlock, { version: "0.1.0" })
+  const args = one ? [asked, ...(loaded[0]?.prepare?.(rest) ?? rest)] : process.argv.slice(2)
+  yield* Command.runWith(interlock, { version: "0.1.0" })(args)
 })
 
 program.pipe(Effect.provide(NodeServices.layer), NodeRuntime.runMain)

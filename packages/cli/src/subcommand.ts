@@ -2,7 +2,7 @@
  * What one file of `commands/` exports: a command of `interlock`, found by its file name.
  *
  * To add `interlock NAME`, write `commands/NAME.ts` that exports `command`, a `Command.make("NAME", …)` from `effect/cli` whose
- * services are those of Node (`NodeServices`). Nothing else has to be edited.
+ * services are those of Node (`NodeServices`), and `prepare` where its arguments are not flags of its own. Nothing else has to be edited.
  *
  * @since 0.1.0
  */
@@ -23,6 +23,18 @@ const folder = new URL("./commands/", import.meta.url)
 const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js"
 
 /**
+ * A file of `commands/`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Loaded {
+  readonly command: Subcommand
+  /** What the arguments after the command's name become before they are parsed. Default: they stay. */
+  readonly prepare?: (args: ReadonlyArray<string>) => ReadonlyArray<string>
+}
+
+/**
  * The names of the commands that are there, in alphabetical order.
  *
  * @category accessors
@@ -41,9 +53,9 @@ export const names: Effect.Effect<ReadonlyArray<string>> = Effect.sync(() =>
  * @category accessors
  * @since 0.1.0
  */
-export const load = (name: string): Effect.Effect<Subcommand> =>
+export const load = (name: string): Effect.Effect<Loaded> =>
   Effect.promise(async () => {
-    const module: { readonly command?: Subcommand } = await import(new URL(`${name}${extension}`, folder).href)
+    const module: Partial<Loaded> = await import(new URL(`${name}${extension}`, folder).href)
     if (module.command === undefined) throw new Error(`commands/${name}${extension} must export "command"`)
-    return module.command
+    return { ...module, command: module.command }
   })

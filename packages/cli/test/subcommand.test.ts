@@ -6,8 +6,8 @@ describe("subcommand", () => {
   it.effect("finds a command for each file, under the name of the file", () =>
     Effect.gen(function* () {
       const names = yield* Subcommand.names
-      expect(names).toEqual(expect.arrayContaining(["audit", "learn"]))
-      for (const name of names) expect((yield* Subcommand.load(name)).name).toBe(name)
+      expect(names).toEqual(expect.arrayContaining(["audit", "example", "learn"]))
+      for (const name of names) expect((yield* Subcommand.load(name)).command.name).toBe(name)
     })
   )
 })
