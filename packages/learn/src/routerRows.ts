@@ -56,7 +56,7 @@ export interface Graded {
  * @since 0.1.0
  */
 export class InvalidRows extends Schema.TaggedError<InvalidRows>()("InvalidRows", {
-  reason: Schema.Literals(["Empty", "Malformed", "Unlabelled", "OneModel", "OneOutcome"]),
+  reason: Schema.Literals(["Unreadable", "Empty", "Malformed", "Unlabelled", "OneModel", "OneOutcome"]),
   message: Schema.String
 }) {}
 

@@ -6,6 +6,7 @@
 import * as Classifier from "@interlock/learn/classifier"
 import { Console, Effect, FileSystem } from "effect"
 import { Command, Flag } from "effect/cli"
+import { refuse } from "./refused.ts"
 
 const percent = (value: number): string => `${(value * 100).toFixed(1)} %`
 
@@ -57,5 +58,5 @@ export const classifier = Command.make(
     )
     const rows = yield* Classifier.parse(content, train)
     yield* write(yield* Classifier.train(rows, { name }), out)
-  })
+  }, refuse)
 ).pipe(Command.withDescription("Train a classifier on labelled texts"))

@@ -9,6 +9,7 @@ import { rows } from "@interlock/learn/requestTypes"
 import { Effect } from "effect"
 import { Command, Flag } from "effect/cli"
 import { write } from "./classifier.ts"
+import { refuse } from "./refused.ts"
 
 /**
  * `interlock learn request-types`.
@@ -26,5 +27,5 @@ export const requestTypes = Command.make(
   },
   Effect.fnUntraced(function* ({ out }) {
     yield* write(yield* Classifier.train(rows, { name: "request-type" }), out)
-  })
+  }, refuse)
 ).pipe(Command.withDescription("Train the shipped request-type classifier again"))

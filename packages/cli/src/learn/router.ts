@@ -9,6 +9,7 @@ import * as Rows from "@interlock/learn/routerRows"
 import * as Predictor from "@interlock/stages/selectModel/predictor"
 import { Console, Effect, FileSystem } from "effect"
 import { Command, Flag } from "effect/cli"
+import { refuse } from "./refused.ts"
 
 const percent = (value: number): string => `${(value * 100).toFixed(1)} %`.padStart(8)
 
@@ -34,7 +35,16 @@ export const router = Command.make(
   },
   Effect.fnUntraced(function* ({ data, out }) {
     const files = yield* FileSystem.FileSystem
-    const graded = yield* Rows.parse(yield* files.readFileString(data), data)
+    const content = yield* files.readFileString(data).pipe(
+      Effect.mapError(
+        () =>
+          new Rows.InvalidRows({
+            reason: "Unreadable",
+            message: `${data} cannot be read: name a file of graded prompts, one JSON object a line, with --data`
+          })
+      )
+    )
+    const graded = yield* Rows.parse(content, data)
     const promoted = yield* Promotion.promote(graded)
     const { cascade, cheap, routing, strong } = promoted
     const bytes = yield* Predictor.save(out, promoted.predictor)
@@ -53,5 +63,5 @@ export const router = Command.make(
         `Wrote ${out} (${(bytes / 1024).toFixed(0)} KiB).`
       ].join("\n")
     )
-  })
+  }, refuse)
 ).pipe(Command.withDescription("Train a router on graded traffic"))
