@@ -3,6 +3,8 @@ import { Pipeline } from "@interlock/core"
 import { GenAi, SafePrompt } from "@interlock/model"
 import { AuditLog } from "@interlock/stages/audit"
 import { Laws, ScriptedModel } from "@interlock/testing"
+import * as Report from "@interlock/workload/Report"
+import { run } from "@interlock/workload/Workload"
 import { Effect, Stream } from "effect"
 import fc from "fast-check"
 import { close, facts, services, stages } from "./pipeline.ts"
@@ -71,6 +73,47 @@ describe("the reference pipeline", () => {
       assert.strictEqual(model.calls(), 1)
       assert.strictEqual(second.text, first.text)
       assert.strictEqual(second.metadata["costUsd"], 0)
+    }).pipe(Effect.provide(services))
+  )
+
+  it.effect("classifies, selects, and reports its cost beside always strong, always cheapest and chance", () =>
+    Effect.gen(function* () {
+      const prompts = [
+        "Write a Python function that parses a CSV file and returns the mean of each column.",
+        "Solve the equation 3x + 7 = 25 for x.",
+        "Translate this sentence into French: where is the station?",
+        "Summarise this article in three sentences: the council voted on Monday.",
+        "用一句话总结这篇文章：市议会周一投票。"
+      ].map((prompt, index) => ({ line: index + 1, id: `${index}`, prompt }))
+      const model = yield* ScriptedModel.make([{ text: "Here it is." }])
+      const pipeline = close(model.handler)
+      const outcomes: Array<Report.Outcome> = []
+      yield* run(prompts, { ask: (prompt) => pipeline.run(facts(prompt)), concurrency: 1 }, (all) =>
+        Effect.sync(() => outcomes.push(...all))
+      )
+      const chosen = outcomes.map(({ events }) =>
+        events.flatMap((event) =>
+          event._tag === "Fact" && event.name === "ChosenModel" ? [event.attributes["model"]] : []
+        )
+      )
+      assert.deepStrictEqual(chosen, [
+        ["offline-large"],
+        ["offline-large"],
+        ["offline-small"],
+        ["offline-small"],
+        ["offline-small"]
+      ])
+      const report = Report.make(outcomes)
+      const routing = report.routing!
+      assert.strictEqual(routing.calls, prompts.length)
+      // The strong model is ten times as dear, and chance asks it every second time.
+      assert.isAbove(routing.alwaysCheapUsd, 0)
+      assert.approximately(routing.alwaysStrongUsd / routing.alwaysCheapUsd, 10, 1e-9)
+      assert.approximately(routing.randomUsd, (routing.alwaysStrongUsd + routing.alwaysCheapUsd) / 2, 1e-12)
+      assert.isAbove(routing.chosenUsd, routing.alwaysCheapUsd)
+      assert.isBelow(routing.chosenUsd, routing.alwaysStrongUsd)
+      const table = Report.table(report)
+      for (const row of ["Predicted cost", "always strong", "always cheapest", "by chance"]) assert.include(table, row)
     }).pipe(Effect.provide(services))
   )
 

@@ -15,7 +15,7 @@ import { redact } from "@interlock/stages/redact"
 import { Detector } from "@interlock/stages/redact/detector"
 import { Vault } from "@interlock/stages/redact/vault"
 import { layerBudget as retryBudget, retryWith } from "@interlock/stages/retry"
-import { layerFixed, selectModel } from "@interlock/stages/selectModel"
+import { layerRules, selectModel } from "@interlock/stages/selectModel"
 import { Context, Layer } from "effect"
 
 export const stages = Pipeline.make("reference", { input: [RawPrompt, Caller, Parameters], protocol: Chat.protocol })
@@ -32,6 +32,8 @@ export const stages = Pipeline.make("reference", { input: [RawPrompt, Caller, Pa
 
 export const close = (model: Handler.Handler<never, Part.Part, ModelError.ModelError>) => stages.to(model)
 
+const hard = new Set(["code", "maths"])
+
 export const services = Layer.mergeAll(
   auditMemory,
   cacheMemory(),
@@ -39,7 +41,16 @@ export const services = Layer.mergeAll(
   classifier,
   Detector.layer,
   Vault.layerMemory,
-  layerFixed({ provider: "offline", model: "offline-small" }),
+  layerRules({
+    rules: [
+      {
+        when: ({ classification }) => classification !== undefined && hard.has(classification.label),
+        model: { provider: "offline", model: "offline-large" },
+        reason: "code and maths go to the stronger model"
+      }
+    ],
+    otherwise: { provider: "offline", model: "offline-small" }
+  }),
   limits({ limits: [{ name: "at-once", counts: "concurrent", limit: 64 }] }).pipe(Layer.provide(layerStoreMemory)),
   budgets({ budgets: [{ name: "month", hard: 1000, per: "calendar month", by: ["tenant"] }] }).pipe(
     Layer.provide(layerStoreMemory)
