@@ -1,0 +1,6 @@
+/**
+ * Collects training data from a teacher.
+ *
+ * @since 0.1.0
+ */
+export * as Sqlite from "./Sqlite.ts"
