@@ -106,7 +106,11 @@ describe("collect", () => {
     Effect.gen(function* () {
       const order: Array<string> = []
       const watched = Layer.succeed(DatasetSink, {
-        begin: () => Effect.sync(() => (order.push("begin"), { _tag: "Ask" as const })),
+        begin: () =>
+          Effect.as(
+            Effect.sync(() => void order.push("begin")),
+            { _tag: "Ask" as const }
+          ),
         finish: () =>
           Effect.andThen(
             Effect.yieldNow,
