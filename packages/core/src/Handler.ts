@@ -20,7 +20,7 @@ export interface Handler<out NeedsId, out Part, out E = never, out R = never> {
 }
 
 /**
- * What a handler is, at run time: the facts it reads, and the handlers among which it chooses.
+ * What a handler is, at run time: the facts it reads, the handlers among which it chooses, and those it asks in turn.
  *
  * @category models
  * @since 0.1.0
@@ -29,6 +29,8 @@ export interface Spec {
   readonly needs: ReadonlyArray<Fact.Fact>
   /** For a branch: the handler of each value. */
   readonly cases?: { readonly [value: string]: Any }
+  /** For a chain: the handler of each step, in order. */
+  readonly steps?: { readonly [name: string]: Any }
 }
 
 /**

@@ -57,6 +57,7 @@ export interface Protocol<in Part, in out Whole> {
 export interface Closed<out Input, out Part, out Whole, out E, out R> extends Handler.Handler<Input, Part, E, R> {
   readonly stages: ReadonlyArray<Stage.Any>
   readonly handler: Handler.Any
+  readonly protocol: { readonly empty: () => Whole; readonly append: (whole: never, part: never) => Whole }
   readonly run: (facts: Context.Context<Input>) => Effect.Effect<Whole, E, R>
   readonly stream: (facts: Context.Context<Input>) => Stream.Stream<Part, E, R>
 }
@@ -303,13 +304,13 @@ const bindTraced = (
   stages: ReadonlyArray<Stage.Any>,
   bottom: Handler.Any
 ) => {
-  // A handler that is a pipeline or a branch makes the spans of what is in it.
+  // A handler that is a pipeline or a branch makes the spans of what is in it; a chain's own span calls no model.
   const nested = bottom.spec.cases !== undefined || isClosed(bottom)
   const span = (name: string, kind: "stage" | "handler", below: Stage.Below) =>
     Tracing.traced(policy, { pipeline, name, kind }, below)
   return flat(stages).reduceRight<Stage.Below>(
     (below, stage) => span(stage.name, "stage", stage.bind(below)),
-    nested ? bottom.handle : span(bottom.name, "handler", bottom.handle)
+    nested ? bottom.handle : span(bottom.name, bottom.spec.steps === undefined ? "handler" : "stage", bottom.handle)
   )
 }
 
@@ -367,6 +368,7 @@ const close = ({ input, name, protocol, stages }: Draft, bottom: Handler.Any): C
     spec: { needs: input },
     stages,
     handler: bottom,
+    protocol,
     handle,
     run: (facts) => Effect.scoped(Effect.flatMap(handle(facts), (reply) => Effect.map(Reply.collect(reply), fold))),
     stream: (facts) =>
@@ -385,7 +387,7 @@ export const describe = (pipeline: Handler.Any): string => lines(pipeline, "").j
 const lines = (self: Handler.Any, indent: string): ReadonlyArray<string> => [
   `${indent}${isClosed(self) ? "pipeline " : ""}${self.name}${said("needs", self.spec.needs)}`,
   ...(isClosed(self) ? [...stageLines(self.stages, `${indent}  `), ...lines(self.handler, `${indent}  `)] : []),
-  ...Object.entries(self.spec.cases ?? {}).flatMap(([value, each]) => [
+  ...Object.entries(self.spec.cases ?? self.spec.steps ?? {}).flatMap(([value, each]) => [
     `${indent}  ${value}:`,
     ...lines(each, `${indent}    `)
   ])
@@ -411,7 +413,7 @@ const isClosed = (self: Handler.Any): self is Closed<any, any, any, any, any> =>
  */
 export const toMermaid = (pipeline: Handler.Any): string => {
   const graph = Graph.directed<string, string>((mutable) => {
-    const draw = (self: Handler.Any, above: number, label: string): void => {
+    const draw = (self: Handler.Any, above: number, label: string): number => {
       let [last, arrow] = [above, label]
       const step = (name: string, next: string) => {
         const node = Graph.addNode(mutable, name)
@@ -425,12 +427,11 @@ export const toMermaid = (pipeline: Handler.Any): string => {
           [...spec.adds.map((_) => `+ ${Fact.nameOf(_)}`), ...spec.drops.map((_) => `− ${Fact.nameOf(_)}`)].join(", ")
         )
       }
-      if (isClosed(self)) {
-        draw(self.handler, last, arrow)
-        return
-      }
+      if (isClosed(self)) return draw(self.handler, last, arrow)
       step(self.name, "")
       for (const [value, each] of Object.entries(self.spec.cases ?? {})) draw(each, last, value)
+      for (const [name, each] of Object.entries(self.spec.steps ?? {})) last = draw(each, last, name)
+      return last
     }
     draw(pipeline, Graph.addNode(mutable, `${pipeline.name}: ${pipeline.spec.needs.map(Fact.nameOf).join(", ")}`), "")
   })
