@@ -60,6 +60,32 @@ export type Rule =
   | { readonly _tag: "Unsupported" }
 
 /**
+ * What an image request may say. `references` and `mask` are pictures in the prompt.
+ *
+ * @category entry
+ * @since 0.1.0
+ */
+export type ImageParameterName =
+  | "size"
+  | "aspectRatio"
+  | "count"
+  | "seed"
+  | "quality"
+  | "references"
+  | "mask"
+  | "partialImages"
+
+/**
+ * What an image model accepts for one parameter. `Sides` bounds width and height in pixels, both inclusive.
+ *
+ * @category entry
+ * @since 0.1.0
+ */
+export type ImageRule =
+  | Rule
+  | { readonly _tag: "Sides"; readonly minimum: number; readonly maximum: number; readonly multipleOf?: number }
+
+/**
  * A kind of content that a model reads or writes.
  *
  * @category entry
@@ -177,6 +203,8 @@ export interface Entry {
   readonly exclusive: ReadonlyArray<readonly [ParameterName, ParameterName]>
   readonly modalities: { readonly input: ReadonlyArray<Modality>; readonly output: ReadonlyArray<Modality> }
   readonly features: ReadonlyArray<Feature>
+  /** For a model that makes images: what it takes. Without it, nothing is known, and everything well-formed passes. */
+  readonly images?: { readonly [Name in ImageParameterName]: ImageRule }
   /** How long a token is, for estimates: characters of text per token, and tokens per Chinese or Japanese character. */
   readonly tokens: { readonly charactersPerToken: number; readonly perIdeograph: number }
   readonly prices: Prices

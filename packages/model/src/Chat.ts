@@ -59,7 +59,7 @@ const append = (answer: Answer, part: Part.Part): Answer => {
     case "tool-result":
       return { ...answer, toolResults: [...answer.toolResults, part] }
     case "file":
-      return { ...answer, files: [...answer.files, part] }
+      return Part.isPartial(part) ? answer : { ...answer, files: [...answer.files, part] }
     case "source":
       return { ...answer, sources: [...answer.sources, part] }
     case "finish":

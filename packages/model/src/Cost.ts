@@ -206,7 +206,8 @@ export const of = (entry: Entry, work: Work): Cost => {
     inputUsd,
     outputUsd,
     imagesUsd,
-    basis: work.estimated === true ? "estimated" : "reported"
+    // What costs nothing by the token was not estimated, whatever is known of the tokens: images are counted.
+    basis: work.estimated === true && (imagesUsd === 0 || inputUsd + outputUsd > 0) ? "estimated" : "reported"
   }
 }
 
@@ -234,17 +235,21 @@ export interface Seen {
 export const usageOf = (
   entry: Entry,
   seen: Pick<Seen, "parts" | "prompt">
-): { readonly usage: Part.Usage; readonly estimated: boolean; readonly images: number } => {
+): Pick<Work, "imageTokens" | "usage"> & { readonly estimated: boolean; readonly images: number } => {
   let written = ""
   let images = 0
+  let imageTokens: Work["imageTokens"]
   let reported: Part.Usage = Part.noUsage
   for (const part of seen.parts) {
     if (part.type === "text" || part.type === "reasoning") written += part.text
     else if (part.type === "text-delta" || part.type === "reasoning-delta") written += part.delta
     else if (part.type === "tool-params-delta") written += part.delta
     else if (part.type === "tool-call") written += `${part.name}${JSON.stringify(part.params) ?? ""}`
-    else if (part.type === "file" && part.mediaType.startsWith("image/")) images++
-    else if (part.type === "finish") reported = part.usage
+    else if (part.type === "file" && part.mediaType.startsWith("image/") && !Part.isPartial(part)) images++
+    else if (part.type === "finish") {
+      reported = part.usage
+      imageTokens = imageTokensOf(part)
+    }
   }
   const { inputTokens, outputTokens } = reported
   const hasInput = known(inputTokens.total) !== undefined || known(inputTokens.uncached) !== undefined
@@ -252,14 +257,27 @@ export const usageOf = (
     known(outputTokens.total) !== undefined ||
     known(outputTokens.text) !== undefined ||
     known(outputTokens.reasoning) !== undefined
-  if (hasInput && hasOutput) return { usage: reported, estimated: false, images }
+  const pictured = imageTokens === undefined ? {} : { imageTokens }
+  if (hasInput && hasOutput) return { usage: reported, estimated: false, images, ...pictured }
   return {
     usage: {
       inputTokens: hasInput ? inputTokens : { total: TokenCount.estimate(entry, seen.prompt) },
       outputTokens: hasOutput ? outputTokens : { total: TokenCount.estimate(entry, written) }
     },
     estimated: true,
-    images
+    images,
+    ...pictured
+  }
+}
+
+/** What the handler of an image model says of the tokens in `usage`: how many are those of images. */
+const imageTokensOf = (finish: Part.FinishPart): Work["imageTokens"] => {
+  const said = Part.interlock(finish)["imageTokens"]
+  if (typeof said !== "object" || said === null) return undefined
+  const { input, output } = said as { readonly [side: string]: unknown }
+  return {
+    ...(typeof input === "number" ? { input } : {}),
+    ...(typeof output === "number" ? { output } : {})
   }
 }
 
@@ -271,11 +289,8 @@ export const usageOf = (
  * @since 0.1.0
  */
 export const ofSeen = (entry: Entry, seen: Seen): Cost => {
-  const { usage, estimated, images } = usageOf(entry, seen)
   return of(entry, {
-    usage,
-    estimated,
-    images,
+    ...usageOf(entry, seen),
     at: seen.at,
     ...(seen.batch === undefined ? {} : { batch: seen.batch })
   })

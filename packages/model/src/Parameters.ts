@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Context } from "effect"
+import type { ImageSettings } from "./ImageRequest.ts"
 
 /**
  * A tool that the model may call; `parameters` is a JSON Schema.
@@ -62,6 +63,8 @@ export interface Settings {
   readonly tools?: ReadonlyArray<ToolDefinition>
   readonly toolChoice?: ToolChoice
   readonly responseFormat?: ResponseFormat
+  /** For an image model: how the pictures should be. */
+  readonly image?: ImageSettings
   /** Settings that only one provider knows, by the provider's name. */
   readonly providerOptions?: { readonly [provider: string]: { readonly [key: string]: unknown } }
 }

@@ -87,3 +87,11 @@ export const annotate = <P extends Part>(part: P, said: { readonly [key: string]
   ...part,
   metadata: { ...part.metadata, interlock: { ...interlock(part), ...said } }
 })
+
+/**
+ * Whether a file is only a picture of the work in progress, which a finished one follows: `interlock.partial` says so.
+ *
+ * @category predicates
+ * @since 0.1.0
+ */
+export const isPartial = (part: Part): boolean => interlock(part)["partial"] === true

@@ -6,6 +6,7 @@
 export * as AiSdk from "./AiSdk.ts"
 export * as Anthropic from "./Anthropic.ts"
 export * as Cassette from "./Cassette.ts"
+export { callImageModel } from "./callImageModel.ts"
 export { callModel } from "./callModel.ts"
 export * as EffectAi from "./EffectAi.ts"
 export * as Google from "./Google.ts"

@@ -6,6 +6,7 @@
 export { audit, auditText } from "./audit.ts"
 export { budget } from "./budget.ts"
 export { cache } from "./cache.ts"
+export { checkImageRequest } from "./checkImageRequest.ts"
 export { CheckPolicy, checkRequest } from "./checkRequest.ts"
 export { collect } from "./collect.ts"
 export { fallback } from "./fallback.ts"

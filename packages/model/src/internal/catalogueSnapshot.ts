@@ -5,7 +5,7 @@
  * whose address its family gives, and sets `verified`. `Catalogue.layerWith` corrects an entry. Prices come from `cataloguePrices.ts`,
  * except where a family declares them.
  */
-import type { Entry, Feature, Modality, ParameterName, Prices, Rate, Rates, Rule } from "../Catalogue.ts"
+import type { Entry, Feature, ImageRule, Modality, ParameterName, Prices, Rate, Rates, Rule } from "../Catalogue.ts"
 import { pricesOf } from "./cataloguePrices.ts"
 
 /** The day on which the limits and ranges were entered. */
@@ -66,6 +66,7 @@ interface Line {
   readonly writes?: ReadonlyArray<Modality>
   readonly features?: ReadonlyArray<Feature>
   readonly rules?: Rules
+  readonly images?: Entry["images"]
   readonly aliases?: ReadonlyArray<string>
   readonly prices?: Prices
   readonly tokens?: Entry["tokens"]
@@ -115,6 +116,7 @@ const entry = (family: Family, model: string, line: Line): Entry => {
     exclusive: family.exclusive ?? [],
     modalities: { input: line.reads ?? text, output: line.writes ?? text },
     features,
+    ...(line.images === undefined ? {} : { images: line.images }),
     tokens: line.tokens ?? family.tokens,
     prices: line.prices ?? family.prices ?? pricesOf(family.provider, model),
     source: { url: family.url, date, verified: line.verified ?? false }
@@ -126,6 +128,21 @@ const entries = (family: Family, lines: Readonly<Record<string, Line>>): Readonl
 
 /** A model that takes no sampling parameters at all. */
 const noSampling: Rules = { temperature: unsupported, topP: unsupported, topK: unsupported }
+
+/** An image model: it is not sampled by the settings of a conversation. */
+const drawing: Rules = {
+  ...noSampling,
+  stop: unsupported,
+  seed: unsupported,
+  presencePenalty: unsupported,
+  frequencyPenalty: unsupported
+}
+const sides = (minimum: number, maximum: number, multipleOf?: number): ImageRule => ({
+  _tag: "Sides",
+  minimum,
+  maximum,
+  ...(multipleOf === undefined ? {} : { multipleOf })
+})
 
 /** An embedding model: no parameter of generation applies. */
 const embedding: Omit<Line, "name" | "context"> = {
@@ -214,12 +231,16 @@ const openaiModels = () =>
       reads: seeing,
       writes: ["image"],
       features: ["streaming", "batch"],
-      rules: {
-        ...noSampling,
-        stop: unsupported,
+      rules: drawing,
+      images: {
+        size: choice("1024x1024", "1536x1024", "1024x1536"),
+        aspectRatio: unsupported,
+        count: whole(1, 10),
         seed: unsupported,
-        presencePenalty: unsupported,
-        frequencyPenalty: unsupported
+        quality: choice("auto", "low", "medium", "high"),
+        references: count(16),
+        mask: accepted,
+        partialImages: whole(0, 3)
       }
     }
   })
@@ -315,7 +336,17 @@ const googleModels = () =>
       output: 32_768,
       reads: seeing,
       writes: ["text", "image"],
-      features: ["streaming", "batch"]
+      features: ["streaming", "batch"],
+      images: {
+        size: unsupported,
+        aspectRatio: choice("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"),
+        count: whole(1, 1),
+        seed: whole(0, int32),
+        quality: unsupported,
+        references: accepted,
+        mask: unsupported,
+        partialImages: unsupported
+      }
     }
   })
 
@@ -526,6 +557,17 @@ const offlinePrices = (rates: Rates): Prices => ({
   asOf: date
 })
 
+const offlineImages: NonNullable<Entry["images"]> = {
+  size: sides(64, 2_048),
+  aspectRatio: choice("1:1", "2:3", "3:2", "3:4", "4:3", "9:16", "16:9"),
+  count: whole(1, 8),
+  seed: whole(0, 2 ** 32 - 1),
+  quality: unsupported,
+  references: unsupported,
+  mask: unsupported,
+  partialImages: whole(0, 8)
+}
+
 const offlineModels = () =>
   entries(
     {
@@ -551,6 +593,28 @@ const offlineModels = () =>
         features: ["streaming"],
         verified: true,
         prices: offlinePrices({ input: 1, output: 4, cacheRead: 0.1 })
+      },
+      "offline-sketch": {
+        name: "Offline sketch",
+        context: 8_192,
+        output: 0,
+        writes: ["image"],
+        features: ["streaming"],
+        rules: drawing,
+        images: { ...offlineImages, size: sides(64, 1_024), count: whole(1, 4) },
+        verified: true,
+        prices: offlinePrices({ input: 0.1, output: 0, perImage: 0.004 })
+      },
+      "offline-image": {
+        name: "Offline image",
+        context: 8_192,
+        output: 0,
+        writes: ["image"],
+        features: ["streaming"],
+        rules: drawing,
+        images: offlineImages,
+        verified: true,
+        prices: offlinePrices({ input: 0.5, output: 0, perImage: 0.02 })
       }
     }
   )

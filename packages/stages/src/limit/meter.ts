@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { ModelError, type Part, type Prompt, type SafeText, type Settings } from "@interlock/model"
+import { ModelError, Part, type Prompt, type SafeText, type Settings } from "@interlock/model"
 import * as Catalogue from "@interlock/model/Catalogue"
 import * as Cost from "@interlock/model/Cost"
 import * as TokenCount from "@interlock/model/TokenCount"
@@ -46,7 +46,7 @@ export const estimate = Effect.fnUntraced(function* (
     requests: 1,
     inputTokens,
     outputTokens,
-    dollars: dollarsOf(entry, Cost.tokens(inputTokens, outputTokens), call.at)
+    dollars: dollarsOf(entry, Cost.tokens(inputTokens, outputTokens), call.at, imagesOf(entry, parameters))
   }
 })
 
@@ -56,11 +56,21 @@ export const estimate = Effect.fnUntraced(function* (
  * @category pricing
  * @since 0.1.0
  */
-export const dollarsOf = (entry: Catalogue.Entry | undefined, usage: Part.Usage, at: number): number | undefined => {
+export const dollarsOf = (
+  entry: Catalogue.Entry | undefined,
+  usage: Part.Usage,
+  at: number,
+  images = 0
+): number | undefined => {
   if (entry === undefined) return undefined
-  const cost = Cost.of(entry, { usage, at })
+  const cost = Cost.of(entry, { usage, at, images })
   return cost._tag === "Amount" ? cost.usd : undefined
 }
+
+/** How many images a call will make: as many as are asked for, and one where a model makes nothing else. */
+const imagesOf = (entry: Catalogue.Entry | undefined, parameters: Settings): number =>
+  parameters.image?.count ??
+  (parameters.image !== undefined || entry?.modalities.output.every((one) => one === "image") === true ? 1 : 0)
 
 /**
  * Watches the parts of one reply.
@@ -89,6 +99,7 @@ export interface Meter {
 export const watch = (entry: Catalogue.Entry | undefined, reserved: Amounts, at: number): Meter => {
   const ratio = (entry ?? Catalogue.defaults).tokens
   let characters = 0
+  let images = 0
   let usage: Part.Usage | undefined
   const outputTokens = () => Math.ceil(characters / ratio.charactersPerToken)
   return {
@@ -96,18 +107,22 @@ export const watch = (entry: Catalogue.Entry | undefined, reserved: Amounts, at:
       if (part.type === "text-delta" || part.type === "reasoning-delta" || part.type === "tool-params-delta") {
         characters += part.delta.length
       } else if (part.type === "text" || part.type === "reasoning") characters += part.text.length
+      else if (part.type === "file") images += part.mediaType.startsWith("image/") && !Part.isPartial(part) ? 1 : 0
       else if (part.type === "finish") usage = part.usage
     },
     outputTokens,
     used: (exit) => {
-      if (Exit.isFailure(exit) && characters === 0 && turnedAway(exit.cause)) {
+      if (Exit.isFailure(exit) && characters === 0 && images === 0 && turnedAway(exit.cause)) {
         return { requests: 1, inputTokens: 0, outputTokens: 0, dollars: 0 }
       }
       const inputTokens = usage?.inputTokens.total ?? reserved.inputTokens
       const outputTotal = usage?.outputTokens.total ?? Math.max(reserved.outputTokens, outputTokens())
       const known = usage?.inputTokens.total !== undefined && usage.outputTokens.total !== undefined
-      const dollars = dollarsOf(entry, known ? usage! : Cost.tokens(inputTokens, outputTotal), at)
-      return { requests: 1, inputTokens, outputTokens: outputTotal, dollars: dollars ?? reserved.dollars }
+      const dollars =
+        dollarsOf(entry, known ? usage! : Cost.tokens(inputTokens, outputTotal), at, images) ?? reserved.dollars
+      // Of a reply that was cut off, nobody knows how many images were begun.
+      const certain = usage === undefined ? Math.max(dollars, reserved.dollars) : dollars
+      return { requests: 1, inputTokens, outputTokens: outputTotal, dollars: certain }
     }
   }
 }

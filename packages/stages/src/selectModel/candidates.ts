@@ -8,6 +8,7 @@ import {
   Catalogue,
   Cost,
   type Identity,
+  ImageRequest,
   type ModelReference,
   type Prompt,
   type Settings,
@@ -160,8 +161,13 @@ export const capable = Effect.fnUntraced(function* (
   const json = settings.responseFormat?.type === "json" && settings.responseFormat.schema !== undefined
   const local = (options.localOnly ?? restricted)(request)
   const cap = options.maximumCostUsd === undefined ? undefined : evaluate(options.maximumCostUsd, request)
+  const asked = settings.image === undefined ? undefined : ImageRequest.of(prompt, settings.image)
   const expected = Math.min(
-    options.expectedOutputTokens === undefined ? 500 : evaluate(options.expectedOutputTokens, request),
+    options.expectedOutputTokens === undefined
+      ? asked === undefined
+        ? 500
+        : 0
+      : evaluate(options.expectedOutputTokens, request),
     settings.maxOutputTokens ?? Number.POSITIVE_INFINITY
   )
   const left: Array<Capable> = []
@@ -172,6 +178,11 @@ export const capable = Effect.fnUntraced(function* (
     const absent = [...modalities].find((modality) => !entry.modalities.input.includes(modality))
     if (absent !== undefined) {
       leaveOut(`does not read ${absent}`)
+      continue
+    }
+    const cannot = asked === undefined ? undefined : ImageRequest.problem(entry, asked)
+    if (cannot !== undefined) {
+      leaveOut(`does not make images with ${cannot.parameter} = ${cannot.value}`)
       continue
     }
     if (tools && !entry.features.includes("tools")) {
@@ -195,7 +206,8 @@ export const capable = Effect.fnUntraced(function* (
       leaveOut(`its context of ${entry.limits.context} tokens is too short for about ${input} + ${expected}`)
       continue
     }
-    const cost = Cost.of(entry, { usage: Cost.tokens(input, expected), at })
+    const images = asked === undefined ? {} : { images: asked.count }
+    const cost = Cost.of(entry, { usage: Cost.tokens(input, expected), at, ...images })
     const costUsd = cost._tag === "Unpriced" ? undefined : cost.usd
     if (cap !== undefined && (costUsd === undefined || costUsd > cap)) {
       tooDear++
