@@ -2,7 +2,6 @@
 import { chineseFamilyNames, chineseGivenCharacters } from "./gazetteer.ts"
 import type { Found } from "./secrets.ts"
 
-const scripts = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u
 const han = /\p{Script=Han}/u
 const family = new Set(chineseFamilyNames.split("|"))
 const given = new Set(chineseGivenCharacters.split("|"))
@@ -20,7 +19,6 @@ const korean =
 
 /** Adds names and plates. */
 export const chinese = (text: string, out: Array<Found>): void => {
-  if (!scripts.test(text)) return
   for (const match of text.matchAll(plate)) {
     out.push({ start: match.index, end: match.index + match[0].length, type: "CN_PLATE", confidence: 0.9 })
   }

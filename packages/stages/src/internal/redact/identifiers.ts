@@ -6,6 +6,7 @@
  */
 import { createHash } from "node:crypto"
 import { isIPv4, isIPv6 } from "node:net"
+import { allBeginnings, beginningsOf } from "./beginnings.ts"
 import * as Check from "./checkDigits.ts"
 
 export interface Identifier {
@@ -17,12 +18,10 @@ export interface Identifier {
   /** Gets the text without separators, in capitals. */
   readonly check?: (compact: string, written: string) => boolean
   readonly context?: RegExp
-  /** Whether the shape has digits only, and so can begin only where a digit does. */
-  readonly digits: boolean
   /** A quick look before the expression is tried. */
   readonly begins?: (text: string, start: number) => boolean
-  /** Whether it can begin only with a letter. */
-  readonly letters: boolean
+  /** What it may begin with. */
+  readonly beginnings: ReadonlySet<number>
 }
 
 const rows: Array<Identifier> = []
@@ -41,8 +40,7 @@ const add = (
     beside,
     ...(check === undefined ? {} : { check }),
     ...(context === undefined ? {} : { context: new RegExp(context, "iu") }),
-    digits: /^(?:\\d|\[[\d-]+\])/.test(shape) && !shape.startsWith("\\d{4}[. ]"),
-    letters: /^(?:\(\?[!=][^)]*\))?(?:\[(?![^\]]*(?:\\d|\d))[A-Z]|[A-Zb])/.test(shape)
+    beginnings: beginningsOf(shape)
   })
 }
 const upper = (test: Identifier["check"]): Identifier["check"] => test
@@ -608,6 +606,11 @@ const beginsMac = (text: string, start: number): boolean => {
 /** All identifiers, in the order in which they are tried. */
 export const identifiers: ReadonlyArray<Identifier> = rows.map((row) =>
   row.type === "MAC_ADDRESS" ? { ...row, begins: beginsMac } : row
+)
+
+/** Those that may match where a text has a beginning, by `beginningAt`. */
+export const identifiersAt: ReadonlyArray<ReadonlyArray<Identifier>> = Array.from({ length: allBeginnings }, (_, i) =>
+  identifiers.filter((row) => row.beginnings.has(i))
 )
 
 const address = /[\dA-Fa-f:.]+/y

@@ -1,12 +1,14 @@
 /** The rule-based scanner: identifiers, addresses of networks, secrets, phones, dates, names and places in one text. */
 
 import { addresses } from "./addresses.ts"
+import { beginningAt } from "./beginnings.ts"
 import { chinese } from "./chinese.ts"
 import { dates } from "./dates.ts"
-import { ibanEnd, identifiers, ipAt } from "./identifiers.ts"
+import { ibanEnd, identifiersAt, ipAt } from "./identifiers.ts"
 import { phones } from "./phones.ts"
 import { connections, type Found, markedKeyEnd, mayBeginKey, namedSecrets, privateKeys } from "./secrets.ts"
 import { seen } from "./seen.ts"
+import { Cut, Digit, EastAsian, traitsOf } from "./traits.ts"
 import { windowsOfDigits } from "./windows.ts"
 import { words } from "./words.ts"
 
@@ -44,15 +46,16 @@ export const scan = (text: string, options: ScanOptions = {}): ReadonlyArray<Fou
   const only = options.types === undefined ? undefined : new Set(options.types)
   const found: Array<Found> = []
   structured(text, found, minimum, only)
-  const windows = windowsOfDigits(text)
+  const traits = traitsOf(text)
+  const windows = traits & Digit ? windowsOfDigits(text) : []
   dates(text, windows, found)
   phones(text, windows, found, minimum)
   if (only === undefined || wordTypes.some((type) => only.has(type))) {
     addresses(text, windows, found, minimum)
     words(text, found, minimum)
-    chinese(text, found)
+    if (traits & EastAsian) chinese(text, found)
   }
-  const whole = seen(text)
+  const whole = traits & Cut ? seen(text) : undefined
   if (whole !== undefined) {
     const hidden: Array<Found> = []
     structured(whole.text, hidden, minimum, only)
@@ -76,14 +79,13 @@ const structured = (text: string, out: Array<Found>, minimum: number, only: Read
   connections(text, out)
   namedSecrets(text, out)
   if (only?.has("URL") === true) urls(text, out)
-  const rows = only === undefined ? identifiers : identifiers.filter((row) => only.has(row.type))
   const length = text.length
   let i = 0
   while (i < length) {
     const code = text.charCodeAt(i)
     if (!isAlphanumeric(code)) {
       if (code === 58 && text.charCodeAt(i + 1) === 58 && !isAlphanumeric(text.charCodeAt(i - 1))) ip(text, i, out)
-      else if (code === 43 && isDigit(text.charCodeAt(i + 1))) identify(text, i, rows, out, minimum, only !== undefined)
+      else if (code === 43 && isDigit(text.charCodeAt(i + 1))) identify(text, i, out, minimum, only)
       i++
       continue
     }
@@ -106,7 +108,7 @@ const structured = (text: string, out: Array<Found>, minimum: number, only: Read
         joint === 58 ||
         ((joint === 45 || joint === 46) && isHex(code) && isHex(text.charCodeAt(end + 1)))
       if (near) {
-        identify(text, i, rows, out, minimum, only !== undefined)
+        identify(text, i, out, minimum, only)
         const stop = ibanEnd(text, i)
         if (stop > 0) out.push({ start: i, end: stop, type: "IBAN_CODE", confidence: 0.97 })
         if (size <= 4) ip(text, i, out)
@@ -141,14 +143,12 @@ const general: { readonly [type: string]: string } = {
 const identify = (
   text: string,
   start: number,
-  rows: typeof identifiers,
   out: Array<Found>,
   minimum: number,
-  only: boolean
+  only: ReadonlySet<string> | undefined
 ): void => {
-  const startsWithDigit = isDigit(text.charCodeAt(start))
-  for (const row of rows) {
-    if (startsWithDigit ? row.letters : row.digits) continue
+  for (const row of identifiersAt[beginningAt(text, start)] as (typeof identifiersAt)[number]) {
+    if (only !== undefined && !only.has(row.type)) continue
     if (row.begins !== undefined && !row.begins(text, start)) continue
     row.shape.lastIndex = start
     const match = row.shape.exec(text)
@@ -162,7 +162,7 @@ const identify = (
     }
     if (confidence < minimum) continue
     if (confidence < 0.9 && insideLonger(text, start, end)) continue
-    out.push({ start, end, type: only ? row.type : (general[row.type] ?? row.type), confidence })
+    out.push({ start, end, type: only !== undefined ? row.type : (general[row.type] ?? row.type), confidence })
   }
 }
 

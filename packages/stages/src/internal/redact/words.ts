@@ -1,4 +1,6 @@
 /** Names of people, places and organisations by gazetteer, shape and context; forms of address, ages, nationalities and days. */
+import * as Cue from "./cues.ts"
+import { cuesBefore } from "./cues.ts"
 import * as Gazetteer from "./gazetteer.ts"
 import type { Found } from "./secrets.ts"
 
@@ -334,19 +336,6 @@ export const codeShare = (text: string): number => {
   return (signs + (lines > 2 ? lines * 12 : 0)) / Math.max(160, text.length)
 }
 
-const personCue =
-  /(?:\bnames?(?: in the account)?(?: is| was|:|s|d)?|\bname's|\bi am|\bi'm|\bi’m|\bim|\bcalled|\bnamed|\bcall (?:him|her|me)|\bby|\bto|\bwith|\band|\bfor|\bmeet|\bmet|\bsaid|\bsays|\btold|\bask|\blove(?: you)?|\bdear|\bhi|\bhello|\bhey|\bthanks?|\bthank you|\bof|\brip|\bfrom|\blike|\bthan|\bis|\bwas|\bthat|\bwhen|\bbecause|\bif|\bjust|\bex-\S+|add|remove|miss|congrats|change it to|User:|Name:|By:|,)\s*["“']?$/iu
-const strongPersonCue =
-  /(?:\bmy name(?: is|'s)|\bname(?: is|:|'s)|\bi am|\bcalled|\bnamed|\bcall (?:him|her|me)|\bdear|\bby:|\bto add|\bpartner'?s name|\b(?:kid|son|daughter|wife|husband|brother|sister|friend|singer|player|actor|actress|director|rapper|author|boss|colleague)(?:,| named| called)?|Name:|User:|change it to|between him and|ex-\S+)\s*["“']?$/iu
-const declaredCue =
-  /(?:\bname(?: is|'s)|\bi am called|"(?:full|first|last|given|family|middle|sur|customer|user|contact|patient|employee|display)?[_ -]?name\\*"\s*:\s*\\*")\s*$/iu
-const placeCue =
-  /(?:\bin|\bat|\bnear|\bfrom|\bto|\bvisit|\bvisiting|\baround|\bcity of|\btown of|\buniversity of|\bhome city|\bfly to|\bflew to|\bmoved to|\blive in|\blives in|\bborn in|\btravel(?:ing|led)? to)\s+["“']?$/iu
-const strongPlaceCue =
-  /(?:\bin|\barrived at|\bbased in|\boffices in|\bstreet in|\btrip to|\bway to|\blive[ds]? in|\bgrew up in|\b(?:i am|i'm) from|\bnear|\bcity of|\btown of|\buniversity of|\bhome city|\bflew to|\bmoved to|\bborn in|\btravel(?:ing|led)? to|\bi'm in|\bvisit)\s+["“']?$/iu
-const organisationCue =
-  /(?:\bat|\bworks? (?:at|for)|\bworking (?:at|for)|\bemployed by|\baddress of|\bis from|\bspent a year at|\bassistant at|\bcompany|\bwebsite of|\bcalled by|\bbecame)\s+["“']?$/iu
-
 /** Adds what the words of a text say. In code only what is sure counts. */
 export const words = (text: string, out: Array<Found>, minimum: number): void => {
   const { list, upper: upperText } = tokens(text)
@@ -468,7 +457,7 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
   const head = run[0] as Token
   const tail = run[run.length - 1] as Token
   if (run.length === 1 && head.shape === "I") return to
-  const before = text.slice(Math.max(0, head.start - 30), head.start)
+  const cues = cuesBefore(text, head.start)
   const after = text.slice(tail.end, tail.end + 24)
   const inSentence = begin > from || !start
   const known = run.filter((token) => nameFlag(token) && !(token.flag & Stop)).length
@@ -481,7 +470,7 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
     return to
   }
   if (glued && run.length === 1) return to
-  if (/[\s"]$/.test(before) && !isOrdinary(head) && declaredCue.test(before)) {
+  if (cues & Cue.Declared && !isOrdinary(head)) {
     push(head.start, tail.end, "PERSON", 0.95)
     return to
   }
@@ -489,7 +478,10 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
     const token = head
     const written = text.slice(token.start, token.end)
     if (token.shape === "U" && stateCodes.has(written)) {
-      if ((strongPlaceCue.test(before) && written !== "OK" && written !== "ME") || /\p{L}, $/u.test(before))
+      if (
+        (cues & Cue.StrongPlace && written !== "OK" && written !== "ME") ||
+        /\p{L}, $/u.test(text.slice(Math.max(0, token.start - 4), token.start))
+      )
         push(token.start, token.end, "LOCATION", 0.6)
       return to
     }
@@ -500,42 +492,39 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
       const person =
         nameFlag(token) &&
         !(token.flag & Country) &&
-        !(placeCue.test(before) && !(token.flag & First && !/\b(?:in|at)\s+$/i.test(before)))
-      if (token.flag & Stop && !strongPlaceCue.test(before)) return to
+        !(
+          cues & Cue.Place &&
+          !(token.flag & First && !/\b(?:in|at)\s+$/i.test(text.slice(Math.max(0, token.start - 5), token.start)))
+        )
+      if (token.flag & Stop && !(cues & Cue.StrongPlace)) return to
       if (person) push(token.start, token.end, "PERSON", 0.6)
       else if (!(token.flag & Common) || inSentence)
         push(
           token.start,
           token.end,
           token.flag & Country ? "COUNTRY" : "LOCATION",
-          token.flag & Country ? 0.8 : placeCue.test(before) ? 0.75 : 0.55
+          token.flag & Country ? 0.8 : (cues & Cue.Place) > 0 ? 0.75 : 0.55
         )
       return to
     }
-    if (strongPersonCue.test(before) && !isOrdinary(token) && token.shape !== "U")
+    if (cues & Cue.StrongPerson && !isOrdinary(token) && token.shape !== "U")
       push(token.start, token.end, "PERSON", 0.75)
     else if (token.flag & Stop) return to
     else if (nameFlag(token)) {
-      if (strongPlaceCue.test(before) && !(token.flag & First)) push(token.start, token.end, "LOCATION", 0.55)
+      if (cues & Cue.StrongPlace && !(token.flag & First)) push(token.start, token.end, "LOCATION", 0.55)
       else if (token.flag & Common) push(token.start, token.end, "PERSON", inSentence ? 0.5 : 0.4)
       else push(token.start, token.end, "PERSON", token.flag & First ? 0.7 : 0.55)
     } else if (token.flag & Common || token.shape === "U") {
-      if (
-        token.shape === "U" &&
-        !upperText &&
-        sizeOf(token) > 3 &&
-        strongPlaceCue.test(before) &&
-        !(token.flag & Common)
-      )
+      if (token.shape === "U" && !upperText && sizeOf(token) > 3 && cues & Cue.StrongPlace && !(token.flag & Common))
         push(token.start, token.end, "LOCATION", 0.55)
-    } else if (strongPlaceCue.test(before)) push(token.start, token.end, "LOCATION", 0.6)
-    else if (organisationCue.test(before)) push(token.start, token.end, "ORGANIZATION", 0.55)
+    } else if (cues & Cue.StrongPlace) push(token.start, token.end, "LOCATION", 0.6)
+    else if (cues & Cue.Organisation) push(token.start, token.end, "ORGANIZATION", 0.55)
     else if (
       /^(?:'s|’s| ' s| ´ s)\b/.test(after) ||
       /^ (?:said|says|told|asked|began|flew|spent|listed|lives|works|wrote|wants)\b/.test(after)
     )
       push(token.start, token.end, "PERSON", 0.6)
-    else if (inSentence && personCue.test(before) && sizeOf(token) > 2) push(token.start, token.end, "PERSON", 0.5)
+    else if (inSentence && (cues & Cue.Person) > 0 && sizeOf(token) > 2) push(token.start, token.end, "PERSON", 0.5)
     return to
   }
   // Several words.
@@ -558,10 +547,10 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
             ? 0.92
             : 0.85
     )
-  else if (strongPersonCue.test(before)) push(head.start, tail.end, "PERSON", 0.75)
-  else if (strongPlaceCue.test(before) && known < run.length) push(head.start, tail.end, "LOCATION", 0.6)
+  else if (cues & Cue.StrongPerson) push(head.start, tail.end, "PERSON", 0.75)
+  else if (cues & Cue.StrongPlace && known < run.length) push(head.start, tail.end, "LOCATION", 0.6)
   else if (known > 0 && ordinary === 0) push(head.start, tail.end, "PERSON", 0.7)
-  else if (organisationCue.test(before)) push(head.start, tail.end, "ORGANIZATION", 0.55)
+  else if (cues & Cue.Organisation) push(head.start, tail.end, "ORGANIZATION", 0.55)
   else if (ordinary === 0 && !capitalsOnly) push(head.start, tail.end, "PERSON", 0.55)
   else if (known > 0) {
     for (const token of run)
@@ -569,9 +558,6 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
   }
   return to
 }
-
-const determiner =
-  /\b(?:the|an?|this|that|these|those|my|your|his|her|our|their|its|no|any|some|every|each|very|more|most|of|to|be|is|are|was|not)\s+$/i
 
 const lowers = (text: string, list: ReadonlyArray<Token>, from: number, push: Push): number => {
   const token = list[from] as Token
@@ -588,7 +574,7 @@ const lowers = (text: string, list: ReadonlyArray<Token>, from: number, push: Pu
     token.flag & City &&
     !(token.flag & (Stop | Common | Particle | Organisation | Street)) &&
     sizeOf(token) > 3 &&
-    placeCue.test(text.slice(Math.max(0, token.start - 24), token.start))
+    cuesBefore(text, token.start) & Cue.Place
   ) {
     push(token.start, token.end, "LOCATION", 0.6)
     return from
@@ -600,10 +586,10 @@ const lowers = (text: string, list: ReadonlyArray<Token>, from: number, push: Pu
     push(token.start, next.end, "PERSON", 0.65)
     return from + 1
   }
-  const before = text.slice(Math.max(0, token.start - 40), token.start)
-  if (strongPersonCue.test(before)) push(token.start, token.end, "PERSON", 0.65)
-  else if (strongPlaceCue.test(before) && token.flag & City) push(token.start, token.end, "LOCATION", 0.55)
-  else if (token.flag & First && sizeOf(token) > 3 && !determiner.test(before))
+  const cues = cuesBefore(text, token.start)
+  if (cues & Cue.StrongPerson) push(token.start, token.end, "PERSON", 0.65)
+  else if (cues & Cue.StrongPlace && token.flag & City) push(token.start, token.end, "LOCATION", 0.55)
+  else if (token.flag & First && sizeOf(token) > 3 && !(cues & Cue.Determiner))
     push(token.start, token.end, "PERSON", 0.5)
   return from
 }
