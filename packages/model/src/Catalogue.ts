@@ -2,8 +2,9 @@
  * The model catalogue: what Interlock knows about a model before it calls it. Limits, the parameters it takes and
  * their ranges, what it reads and writes, its features, and what it costs.
  *
- * The project ships a dated snapshot (limits and ranges entered by hand, each saying whether it was compared with the provider's page; prices from
- * `@pydantic/genai-prices`), which needs no network. {@link layerWith} adds models and corrects entries.
+ * The project ships a dated snapshot, which needs no network: limits and ranges entered by hand, prices from
+ * `@pydantic/genai-prices`. Each entry says where its limits, its ranges and its prices were read, and when
+ * ({@link Entry}'s `source`, {@link Priced}'s `source`). {@link layerWith} adds models and corrects entries.
  *
  * @since 0.1.0
  */
@@ -183,6 +184,19 @@ export interface Unpriced {
 export type Prices = Priced | Unpriced
 
 /**
+ * A place where facts were read: its address, the day on which they were compared with it, and the date that it states
+ * itself (of its last update, or of the model), where it states one. Dates are ISO 8601.
+ *
+ * @category entry
+ * @since 0.1.0
+ */
+export interface Reading {
+  readonly url: string
+  readonly date: string
+  readonly stated?: string
+}
+
+/**
  * One model of one provider.
  *
  * @category entry
@@ -209,10 +223,15 @@ export interface Entry {
   readonly tokens: { readonly charactersPerToken: number; readonly perIdeograph: number }
   readonly prices: Prices
   /**
-   * The page that states the limits and ranges, the day on which they were entered (ISO 8601), and whether each of them was
-   * compared with that page then. Where `verified` is false, some come from general knowledge: look before relying on them.
+   * Where the facts come from; those of `prices` stand beside them. `limits` states the limits and modalities, `parameters`
+   * the ranges of the provider's parameters and the efforts of its models. Where `verified` is false nobody compared the
+   * limits with that page, and some come from general knowledge: look before relying on them.
    */
-  readonly source: { readonly url: string; readonly date: string; readonly verified: boolean }
+  readonly source: {
+    readonly limits: Reading
+    readonly parameters: ReadonlyArray<Reading>
+    readonly verified: boolean
+  }
 }
 
 /**
@@ -340,7 +359,7 @@ export const defaults: Omit<Entry, "provider" | "model" | "name" | "limits"> = {
     _tag: "Unpriced",
     reason: "its catalogue entry declares no prices; declare them with Catalogue.layerWith"
   },
-  source: { url: "declared by the application", date: "", verified: false }
+  source: { limits: { url: "declared by the application", date: "" }, parameters: [], verified: false }
 }
 
 /**

@@ -7,22 +7,91 @@ const found = (provider: string, model: string) =>
   Effect.flatMap(Catalogue.Catalogue, (catalogue) => catalogue.get(provider, model))
 
 describe("Catalogue", () => {
-  it.effect("knows at least 30 models of all the named makers, each with limits, a source and a date", () =>
+  it.effect("has compared at least 30 models with a page, of each of the seven named groups several", () =>
     Effect.gen(function* () {
       const { all } = yield* Catalogue.Catalogue
-      assert.isAtLeast(all.length, 30)
-      const providers = new Set(all.map((entry) => entry.provider))
-      for (const provider of ["openai", "anthropic", "google", "mistral", "deepseek", "alibaba", "local", "offline"]) {
-        assert.isTrue(providers.has(provider), provider)
+      const verified = all.filter((entry) => entry.source.verified && entry.provider !== "offline")
+      assert.isAtLeast(verified.length, 45)
+      for (const [provider, least] of [
+        ["openai", 12],
+        ["anthropic", 10],
+        ["google", 5],
+        ["mistral", 5],
+        ["deepseek", 2],
+        ["alibaba", 3],
+        ["local", 8]
+      ] as const) {
+        assert.isAtLeast(verified.filter((entry) => entry.provider === provider).length, least, provider)
       }
+      for (const { model, provider, source } of verified) {
+        const name = `${provider}/${model}`
+        assert.isNotEmpty(source.parameters, name)
+        for (const reading of [source.limits, ...source.parameters]) {
+          assert.match(reading.url, /^https:\/\/[a-z0-9.-]+\/\S+$/, name)
+          assert.match(reading.date, /^\d{4}-\d{2}-\d{2}$/, name)
+          if (reading.stated !== undefined) {
+            assert.match(reading.stated, /^\d{4}-\d{2}(-\d{2})?$/, name)
+            assert.isAtMost(Date.parse(reading.stated), Date.parse(reading.date), `${name} read a page of the future`)
+          }
+        }
+      }
+    }).pipe(Effect.provide(Catalogue.layer))
+  )
+
+  it.effect("does not call a model verified whose limits nobody compared", () =>
+    Effect.gen(function* () {
+      const { all } = yield* Catalogue.Catalogue
+      const listPages = new Set(all.filter((entry) => !entry.source.verified).map((entry) => entry.source.limits.url))
+      assert.isNotEmpty([...listPages])
+      for (const { model, source } of all) {
+        if (listPages.has(source.limits.url)) assert.isFalse(source.verified, model)
+      }
+      const added = yield* found("local", "mine")
+      assert.isFalse(added.source.verified)
+    }).pipe(
+      Effect.provide(
+        Catalogue.layerWith([{ provider: "local", model: "mine", limits: { context: 1_000, output: 100 } }])
+      )
+    )
+  )
+
+  it.effect("holds only entries that make sense: limits, ranges, words, names", () =>
+    Effect.gen(function* () {
+      const { all } = yield* Catalogue.Catalogue
+      const names = new Set<string>()
       for (const entry of all) {
         const name = `${entry.provider}/${entry.model}`
-        assert.isAbove(entry.limits.context, 0, name)
-        assert.isAtMost(entry.limits.output, entry.limits.context, name)
-        assert.match(entry.source.url, /^https:/, name)
-        assert.match(entry.source.date, /^\d{4}-\d{2}-\d{2}$/, name)
-        // Nobody wrote down which figures were compared with a page, so none may claim it.
-        assert.strictEqual(entry.source.verified, entry.provider === "offline", name)
+        for (const each of [entry.model, ...entry.aliases]) {
+          assert.isFalse(names.has(`${entry.provider}/${each}`), `${name}: ${each} is taken`)
+          names.add(`${entry.provider}/${each}`)
+        }
+        const { context, input, output } = entry.limits
+        for (const limit of [context, output, input ?? 1])
+          assert.isTrue(Number.isSafeInteger(limit) && limit >= 0, name)
+        assert.isAbove(context, 0, name)
+        assert.isAtMost(output, context, name)
+        if (input !== undefined) assert.isAtMost(input, context, name)
+        for (const [parameter, rule] of Object.entries(entry.parameters)) {
+          if (rule._tag === "Range") {
+            assert.isBelow(rule.minimum, rule.maximum, `${name} ${parameter}`)
+            if (rule.onlyAtEffort !== undefined) {
+              const efforts = entry.parameters.reasoningEffort
+              assert.isTrue(efforts._tag === "Choice" && efforts.values.includes(rule.onlyAtEffort), name)
+            }
+          }
+          if (rule._tag === "Choice")
+            assert.strictEqual(new Set(rule.values).size, Math.max(1, rule.values.length), name)
+          if (rule._tag === "Count") assert.isAbove(rule.maximum, 0, `${name} ${parameter}`)
+        }
+        const answer = entry.parameters.maxOutputTokens
+        if (answer._tag === "Range") assert.strictEqual(answer.maximum, output, name)
+        if (!entry.features.includes("reasoning")) {
+          assert.strictEqual(entry.parameters.reasoningEffort._tag, "Unsupported", name)
+        }
+        assert.strictEqual(entry.features.includes("tools"), entry.parameters.tools._tag === "Accepted", name)
+        assert.isTrue(entry.modalities.input.includes("text"), name)
+        assert.isNotEmpty(entry.modalities.output, name)
+        assert.isAbove(entry.tokens.charactersPerToken, 0, name)
       }
     }).pipe(Effect.provide(Catalogue.layer))
   )
@@ -35,7 +104,7 @@ describe("Catalogue", () => {
         else assert.strictEqual(prices._tag, "Priced", `${provider}/${model}`)
         if (prices._tag === "Unpriced") assert.include(prices.reason, "Catalogue.layerWith")
         else {
-          assert.isNotEmpty(prices.source)
+          assert.match(prices.source, /^(@pydantic\/genai-prices \d|https:\/\/|declared by Interlock)/, model)
           assert.match(prices.asOf, /^\d{4}-\d{2}-\d{2}$/)
         }
       }
@@ -64,6 +133,7 @@ describe("Catalogue", () => {
   it.effect("finds a model by alias, by dated name and whatever the case", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* found("openai", "gpt-5.6")).model, "gpt-5.6-sol")
+      assert.strictEqual((yield* found("deepseek", "deepseek-v4-flash")).model, "deepseek-flash")
       assert.strictEqual((yield* found("OpenAI", "GPT-4o")).model, "gpt-4o")
       const dated = yield* found("openai", "gpt-4o-2024-05-13")
       assert.strictEqual(dated.model, "gpt-4o-2024-05-13")
