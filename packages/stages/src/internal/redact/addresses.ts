@@ -12,8 +12,8 @@ const endings =
 const flat =
   "(?:(?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor|Fl|Room|Rm|Box|Building|Bldg)\\.?\\s?#?\\d+[A-Z]?|#\\s?\\d+)"
 const military =
-  /\b(?:PSC|CMR|Unit|USCGC|USNS|USNV|USS)\s+[\w ]{1,30}?,?\s*(?:Box\s+\d+)?\s*,?\s*[\r\n ]+(?:APO|FPO|DPO)\s+(?:AA|AE|AP)\s+\d{4,5}/giu
-const box = /\bP\.?\s?O\.?\s?Box\s+\d+|\bPostfach\s+\d+|\bBoîte postale\s+\d+/giu
+  /\b(?:PSC|CMR|Unit|USCGC|USNS|USNV|USS)\s+[\w ]{1,30}?,?\s*(?:Box\s+\d+)?\s*,?\s*[\r\n ]+(?:APO|FPO|DPO)\s+(?:AA|AE|AP)\s+$/iu
+const boxBefore = /\b(?:P\.?\s?O\.?\s?Box|Postfach|Boîte postale)\s+$/iu
 
 const core = new RegExp(
   [
@@ -23,8 +23,30 @@ const core = new RegExp(
     `(?<![\\w.,:/$€£-])(?:\\d{1,5} )?(?:${name} ){0,2}[\\p{L}\\p{M}’'-]{3,}${endings},? \\d{1,5}[a-zA-Z]?(?![\\w-])\\.?`,
     `(?<![\\w.,:/$€£-])\\d{3,5} (?:${name} ){1,4}\\d{1,4}[a-zA-Z]?(?![\\w-])`
   ].join("|"),
-  "gu"
+  "yu"
 )
+const leadingWord = new RegExp(`(?<![\\w.,:/$€£-])${leading} (?=[\\p{L}\\d])`, "gu")
+const endingWords = new Set(
+  "straße strasse str. weg gasse platz allee damm ring ufer straat laan plein gracht dreef kade singel steeg gatan vägen gränd stigen vej gade stræde vænget bakken toften veien vegen gata katu tie kuja polku utca útja u. tér ova ská ovo stræti".split(
+    " "
+  )
+)
+const signBeforeNumber = new Set([...".,:/$€£-"].map((sign) => sign.charCodeAt(0)))
+
+/** Whether a word ends as streets do in German, Dutch, Swedish, Danish, Norwegian, Finnish, Hungarian, Czech and Icelandic. */
+const hasStreetEnding = (text: string, end: number): boolean => {
+  for (let size = 2; size <= 7; size++) if (endingWords.has(text.slice(end - size, end))) return true
+  return false
+}
+/** Whether an address may begin behind this character. */
+const opens = (code: number): boolean =>
+  !(
+    (code >= 48 && code <= 57) ||
+    (code >= 65 && code <= 90) ||
+    (code >= 97 && code <= 122) ||
+    code === 95 ||
+    signBeforeNumber.has(code)
+  )
 const tail = new RegExp(
   `^(?:[ ,]*[\\r\\n ,>]{1,6}(?:${flat}|(?:(?:APO|FPO|DPO) [A-Z]{2} \\d{4,5})|\\d{4,5}(?:-\\d{4})?(?!\\d)|\\d{3} \\d{2}(?!\\d)|\\p{Lu}[\\p{L}\\p{M}.’'-]*|nan\\b)){1,12}`,
   "u"
@@ -35,7 +57,43 @@ const chinese =
   /(?:(?:[\p{Script=Han}]{2,7}?(?:省|自治区|特别行政区))?(?:[\p{Script=Han}]{1,9}?(?:市|自治州|盟|地区|县))(?:[\p{Script=Han}]{1,8}?(?:区|县|旗|市))?(?:[\p{Script=Han}]{1,8}?(?:街道|镇|乡))?[\p{Script=Han}\dA-Za-z-]{1,14}?\d{1,5}(?:号|弄|幢|栋|室|单元|楼|层|座|巷)(?:[\dA-Za-z-]{1,5}(?:号|弄|幢|栋|室|单元|楼|层|座)){0,4}|[\p{Script=Han}]{2,8}?(?:路|街|大道|巷|弄|胡同|道)\d{1,5}(?:号|弄)(?:[\dA-Za-z-]{1,5}(?:号|弄|幢|栋|室|单元|楼|层|座)){0,4})/gu
 const chineseLead = /^(?:.*?(?:住在|住址|地址|位于|家住|居住于|寄到|送到|现居|来自|在|是|为|到))/u
 
-export const addresses = (text: string, windows: ReadonlyArray<Window>, out: Array<Found>, minimum: number): void => {
+/** Where an address may begin: at numbers, at words such as `Rue`, and before words that end in `straße` and have a number. */
+const beginnings = (
+  text: string,
+  runs: ReadonlyArray<number>,
+  windows: ReadonlyArray<Window>
+): ReadonlyArray<number> => {
+  const out: Array<number> = []
+  for (let i = 0; i < runs.length; i += 2) {
+    const start = runs[i] as number
+    if (
+      text.charCodeAt(start - 1) === 32 &&
+      hasStreetEnding(text, text.charCodeAt(start - 2) === 44 ? start - 2 : start - 1)
+    ) {
+      // The word with the ending, and up to two words or numbers before it.
+      let at = start - 1
+      for (let words = 0; words < 4 && at > 0; words++) {
+        const stop = at
+        while (at > 0 && stop - at < 40 && text.charCodeAt(at - 1) > 32) at--
+        if (opens(text.charCodeAt(at - 1))) out.push(at)
+        at--
+      }
+    }
+    if ((runs[i + 1] as number) - start <= 5 && opens(text.charCodeAt(start - 1))) out.push(start)
+  }
+  for (const window of windows)
+    for (const match of matches(leadingWord, window.text)) out.push(window.start + match.index)
+  return out.sort((a, b) => a - b)
+}
+
+/** `runs` are where the digits of the text begin and end, `windows` the text around them. */
+export const addresses = (
+  text: string,
+  runs: ReadonlyArray<number>,
+  windows: ReadonlyArray<Window>,
+  out: Array<Found>,
+  minimum: number
+): void => {
   if (minimum > 0.6) return
   if (/[号弄室]/.test(text)) {
     for (const match of matches(chinese, text)) {
@@ -48,9 +106,30 @@ export const addresses = (text: string, windows: ReadonlyArray<Window>, out: Arr
       })
     }
   }
-  for (const pattern of windows.length === 0 ? [] : [military, box]) {
-    for (const match of matches(pattern, text))
-      out.push({ start: match.index, end: match.index + match[0].length, type: "STREET_ADDRESS", confidence: 0.85 })
+  for (let i = 0; i < runs.length; i += 2) {
+    const start = runs[i] as number
+    if (text.charCodeAt(start - 1) > 32) continue
+    const before = text.charCodeAt(start - 2) | 32
+    if (before === 120 || before === 104 || before === 101) {
+      const lead = boxBefore.exec(text.slice(Math.max(0, start - 18), start))
+      if (lead !== null)
+        out.push({
+          start: start - lead[0].length,
+          end: runs[i + 1] as number,
+          type: "STREET_ADDRESS",
+          confidence: 0.85
+        })
+    }
+    if (before === 97 || before === 101 || before === 112) {
+      const lead = military.exec(text.slice(Math.max(0, start - 72), start))
+      if (lead !== null)
+        out.push({
+          start: start - lead[0].length,
+          end: Math.min(runs[i + 1] as number, start + 5),
+          type: "STREET_ADDRESS",
+          confidence: 0.85
+        })
+    }
   }
   if (text.includes("corner of")) {
     for (const match of matches(corner, text)) {
@@ -58,35 +137,37 @@ export const addresses = (text: string, windows: ReadonlyArray<Window>, out: Arr
     }
   }
   let done = 0
-  for (const window of windows)
-    for (const match of matches(core, window.text)) {
-      let start = window.start + match.index
-      if (start < done || !/\p{L}/u.test(match[0])) continue
-      let end = start + match[0].length
-      const ahead = flatAhead.exec(text.slice(Math.max(0, start - 24), start))
-      const inBlock = ahead !== null || /(?:^|[\r\n])[\s>?*|-]*$/.test(text.slice(Math.max(0, start - 12), start))
-      if (inBlock) {
-        if (ahead !== null)
-          out.push({
-            start: start - ahead[0].length,
-            end: start - 1 - (ahead[0].length - ahead[0].trimEnd().length - 1),
-            type: "STREET_ADDRESS",
-            confidence: 0.75
-          })
-        const number = /^\d{1,6}[A-Za-z]?,? (?=\S*\p{L}|\d+\S* \p{L})/u.exec(match[0])
-        if (number !== null) {
-          out.push({ start, end: start + number[0].trimEnd().length, type: "STREET_ADDRESS", confidence: 0.75 })
-          start += number[0].length
-        }
-        out.push({ start, end, type: "STREET_ADDRESS", confidence: 0.9 })
-        done = block(text, end, out)
-        continue
+  for (const from of beginnings(text, runs, windows)) {
+    let start = from
+    if (start < done) continue
+    core.lastIndex = start
+    const match = core.exec(text)
+    if (match === null || !/\p{L}/u.test(match[0])) continue
+    let end = start + match[0].length
+    const ahead = flatAhead.exec(text.slice(Math.max(0, start - 24), start))
+    const inBlock = ahead !== null || /(?:^|[\r\n])[\s>?*|-]*$/.test(text.slice(Math.max(0, start - 12), start))
+    if (inBlock) {
+      if (ahead !== null)
+        out.push({
+          start: start - ahead[0].length,
+          end: start - 1 - (ahead[0].length - ahead[0].trimEnd().length - 1),
+          type: "STREET_ADDRESS",
+          confidence: 0.75
+        })
+      const number = /^\d{1,6}[A-Za-z]?,? (?=\S*\p{L}|\d+\S* \p{L})/u.exec(match[0])
+      if (number !== null) {
+        out.push({ start, end: start + number[0].trimEnd().length, type: "STREET_ADDRESS", confidence: 0.75 })
+        start += number[0].length
       }
-      const rest = tail.exec(text.slice(end, end + 160))
-      if (rest !== null && (/\d/.test(rest[0]) || /,/.test(rest[0]))) end += rest[0].replace(/[\s,]+$/, "").length
-      out.push({ start, end, type: "STREET_ADDRESS", confidence: /\d/.test(match[0]) ? 0.9 : 0.4 })
-      done = end
+      out.push({ start, end, type: "STREET_ADDRESS", confidence: 0.9 })
+      done = block(text, end, out)
+      continue
     }
+    const rest = tail.exec(text.slice(end, end + 160))
+    if (rest !== null && (/\d/.test(rest[0]) || /,/.test(rest[0]))) end += rest[0].replace(/[\s,]+$/, "").length
+    out.push({ start, end, type: "STREET_ADDRESS", confidence: /\d/.test(match[0]) ? 0.9 : 0.4 })
+    done = end
+  }
 }
 
 const flatAhead = new RegExp(`${flat} $`, "iu")

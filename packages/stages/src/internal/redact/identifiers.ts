@@ -114,6 +114,8 @@ const ibanLetters: { readonly [country: string]: RegExp } = {
 }
 /** The end of an IBAN that begins at `start`, or -1. */
 export const ibanEnd = (text: string, start: number): number => {
+  const check = text.charCodeAt(start + 2)
+  if (check < 48 || check > 57 || text.charCodeAt(start) < 65) return -1
   const length = ibanLengths[text.slice(start, start + 2).toUpperCase()]
   if (length === undefined) return -1
   let compact = ""

@@ -1,5 +1,5 @@
 /** Telephone numbers of all regions, by the numbering plans of libphonenumber and the ways in which people write them. */
-import { type CountryCode, parsePhoneNumberFromString } from "libphonenumber-js/max"
+import { type CountryCode, Metadata, parsePhoneNumberFromString } from "libphonenumber-js/max"
 import type { Found } from "./secrets.ts"
 import type { Window } from "./windows.ts"
 
@@ -59,8 +59,22 @@ const regions: ReadonlyArray<CountryCode> = [
   "GL"
 ]
 
-const validSomewhere = (written: string): boolean =>
-  regions.some((region) => parsePhoneNumberFromString(written, region)?.isValid() === true)
+/** The lengths that national numbers have, by region: with and without the prefix of national calls. */
+let lengths: ReadonlyArray<readonly [CountryCode, ReadonlySet<number>]> | undefined
+const lengthsOf = () =>
+  regions.map((region) => {
+    const metadata = new Metadata()
+    metadata.selectNumberingPlan(region)
+    const possible = metadata.numberingPlan?.possibleLengths() ?? []
+    return [region, new Set(possible.flatMap((length) => [length, length + 1, length + 2]))] as const
+  })
+
+const validSomewhere = (written: string, digits: number): boolean => {
+  lengths ??= lengthsOf()
+  for (const [region, possible] of lengths)
+    if (possible.has(digits) && parsePhoneNumberFromString(written, region)?.isValid() === true) return true
+  return false
+}
 
 export const phones = (text: string, windows: ReadonlyArray<Window>, out: Array<Found>, minimum: number): void => {
   if (windows.length === 0) return
@@ -101,11 +115,16 @@ export const phones = (text: string, windows: ReadonlyArray<Window>, out: Array<
         groups.length <= 6 &&
         digits.length >= 8 &&
         digits.length <= 12 &&
-        validSomewhere(written)
+        validSomewhere(written, digits.length)
       )
         confidence = 0.6
       else if (grouped && /^\(\d{2,4}\)/.test(written)) confidence = 0.55
-      else if (/^0\d{9,10}$/.test(digits) && groups.length === 1 && text.trim().length < 40 && validSomewhere(written))
+      else if (
+        /^0\d{9,10}$/.test(digits) &&
+        groups.length === 1 &&
+        text.trim().length < 40 &&
+        validSomewhere(written, digits.length)
+      )
         confidence = 0.5
       else confidence = 0.1
     }

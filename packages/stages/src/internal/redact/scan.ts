@@ -9,7 +9,7 @@ import { phones } from "./phones.ts"
 import { connections, type Found, markedKeyEnd, mayBeginKey, namedSecrets, privateKeys } from "./secrets.ts"
 import { seen } from "./seen.ts"
 import { Cut, Digit, EastAsian, traitsOf } from "./traits.ts"
-import { windowsOfDigits } from "./windows.ts"
+import { runsOfDigits, windowsOfDigits } from "./windows.ts"
 import { words } from "./words.ts"
 
 export interface ScanOptions {
@@ -45,21 +45,23 @@ export const scan = (text: string, options: ScanOptions = {}): ReadonlyArray<Fou
   const minimum = options.minimumConfidence ?? 0.5
   const only = options.types === undefined ? undefined : new Set(options.types)
   const found: Array<Found> = []
-  structured(text, found, minimum, only)
   const traits = traitsOf(text)
-  const windows = traits & Digit ? windowsOfDigits(text) : []
-  dates(text, windows, found)
+  const runs = traits & Digit ? runsOfDigits(text) : []
+  structured(text, runs, found, minimum, only)
+  const windows = windowsOfDigits(text, runs)
+  dates(text, runs, found)
   phones(text, windows, found, minimum)
   if (only === undefined || wordTypes.some((type) => only.has(type))) {
-    addresses(text, windows, found, minimum)
+    addresses(text, runs, windows, found, minimum)
     words(text, found, minimum)
     if (traits & EastAsian) chinese(text, found)
   }
   const whole = traits & Cut ? seen(text) : undefined
   if (whole !== undefined) {
     const hidden: Array<Found> = []
-    structured(whole.text, hidden, minimum, only)
-    phones(whole.text, windowsOfDigits(whole.text), hidden, minimum)
+    const hiddenRuns = runsOfDigits(whole.text)
+    structured(whole.text, hiddenRuns, hidden, minimum, only)
+    phones(whole.text, windowsOfDigits(whole.text, hiddenRuns), hidden, minimum)
     for (const span of hidden) {
       const start = whole.from[span.start] as number
       const end = (whole.from[span.end - 1] as number) + 1
@@ -73,11 +75,17 @@ export const scan = (text: string, options: ScanOptions = {}): ReadonlyArray<Fou
   return resolve(wanted.filter((span) => span.confidence >= minimum))
 }
 
-const structured = (text: string, out: Array<Found>, minimum: number, only: ReadonlySet<string> | undefined): void => {
+const structured = (
+  text: string,
+  runs: ReadonlyArray<number>,
+  out: Array<Found>,
+  minimum: number,
+  only: ReadonlySet<string> | undefined
+): void => {
   emails(text, out)
   privateKeys(text, out)
   connections(text, out)
-  namedSecrets(text, out)
+  namedSecrets(text, runs, out)
   if (only?.has("URL") === true) urls(text, out)
   const length = text.length
   let i = 0

@@ -1,5 +1,7 @@
 /** Secrets: keys by the shapes that their issuers publish, private keys, tokens, connection strings, and what stands next to `password`. */
 
+import { matches } from "./windows.ts"
+
 export interface Found {
   start: number
   end: number
@@ -125,40 +127,61 @@ export const entropy = (text: string): number => {
 const beginningsOfNames =
   /pass|pwd|secret|api|access|auth|refresh|client|private|signing|encryption|account|credential|bearer|\bpin|mot de|kennwort|contrase|senha|wacht|hasło|lösenord|密|口令|暗号|パスワード|비밀|парол/gi
 
-/** Values next to words such as `password`: random ones, and any that is quoted or assigned and looks like no word. */
-export const namedSecrets = (text: string, out: Array<Found>): void => {
+/** How far a name may stand before the value: its own length, and the signs and words between. */
+const reach = 96
+
+/**
+ * Values next to words such as `password`: random ones, and any that is quoted or assigned and looks like no word. Each has a
+ * digit, so only what stands before digits (`runs`) is looked at.
+ */
+export const namedSecrets = (text: string, runs: ReadonlyArray<number>, out: Array<Found>): void => {
   let from = 0
-  for (const beginning of text.matchAll(beginningsOfNames)) {
-    if (beginning.index < from) continue
-    named.lastIndex = beginning.index
-    const match = named.exec(text)
-    if (match === null) continue
-    const quote = match[1] as string
-    let value = match[2] as string
-    const start = match.index + match[0].length - value.length
-    if (quote === "") value = value.replace(/[),;:.!?\]}]+$/, "")
-    from = start - 1
-    if (value.length < 4 || placeholderWords.test(value)) continue
-    const assigned = /[:=：是为]|\bis\b/.test(match[0].slice(0, start - match.index))
-    const classes =
-      Number(/[a-z]/.test(value)) +
-      Number(/[A-Z]/.test(value)) +
-      Number(/\d/.test(value)) +
-      Number(/[^A-Za-z0-9]/.test(value))
-    const random = entropy(value)
-    const password = /pass|pwd|pin|密码|口令|暗号|パスワード|비밀|парол|wort|contrase|senha|wacht|hasło|lösen/i.test(
-      match[0].slice(0, 14)
-    )
-    const code =
-      /^[A-Za-z_$][\w$]*(?:\??\.[A-Za-z_$]+)+[\w$]*(?:[(<[].*)?$|^[A-Za-z_$][\w$]*[(<[]|^[A-Za-z_$-]+$|=>|^\/\/|^[A-Z][a-z]+[A-Z][A-Za-z]*$/.test(
-        value
-      )
-    const strong = value.length >= 16 && random >= 3.3 && classes >= 2 && /\d/.test(value) && !code
-    const spoken = assigned && password && !code && /\d/.test(value) && (classes >= 2 || /^\d{4,12}$/.test(value))
-    if (strong || spoken) {
-      out.push({ start, end: start + value.length, type: "SECRET", confidence: strong && assigned ? 0.9 : 0.7 })
-    }
+  let seen = 0
+  for (let i = 0; i < runs.length; i += 2) {
+    const digits = runs[i] as number
+    if (digits < seen) continue
+    let token = digits
+    while (token > 0 && text.charCodeAt(token - 1) > 32 && digits - token < 512) token--
+    const piece = Math.max(seen, token - reach)
+    let end = digits
+    while (end < text.length && text.charCodeAt(end) > 32 && end - token < 512) end++
+    seen = end
+    for (const beginning of matches(beginningsOfNames, text.slice(piece, end)))
+      from = namedSecret(text, piece + beginning.index, from, out)
   }
+}
+
+/** The secret whose name begins at `start`, unless that is before `from`. Returns where the next may begin. */
+const namedSecret = (text: string, start: number, from: number, out: Array<Found>): number => {
+  if (start < from) return from
+  named.lastIndex = start
+  const match = named.exec(text)
+  if (match === null) return from
+  const quote = match[1] as string
+  let value = match[2] as string
+  const at = match.index + match[0].length - value.length
+  if (quote === "") value = value.replace(/[),;:.!?\]}]+$/, "")
+  if (value.length < 4 || placeholderWords.test(value)) return at - 1
+  const assigned = /[:=：是为]|\bis\b/.test(match[0].slice(0, at - match.index))
+  const classes =
+    Number(/[a-z]/.test(value)) +
+    Number(/[A-Z]/.test(value)) +
+    Number(/\d/.test(value)) +
+    Number(/[^A-Za-z0-9]/.test(value))
+  const random = entropy(value)
+  const password = /pass|pwd|pin|密码|口令|暗号|パスワード|비밀|парол|wort|contrase|senha|wacht|hasło|lösen/i.test(
+    match[0].slice(0, 14)
+  )
+  const code =
+    /^[A-Za-z_$][\w$]*(?:\??\.[A-Za-z_$]+)+[\w$]*(?:[(<[].*)?$|^[A-Za-z_$][\w$]*[(<[]|^[A-Za-z_$-]+$|=>|^\/\/|^[A-Z][a-z]+[A-Z][A-Za-z]*$/.test(
+      value
+    )
+  const strong = value.length >= 16 && random >= 3.3 && classes >= 2 && /\d/.test(value) && !code
+  const spoken = assigned && password && !code && /\d/.test(value) && (classes >= 2 || /^\d{4,12}$/.test(value))
+  if (strong || spoken) {
+    out.push({ start: at, end: at + value.length, type: "SECRET", confidence: strong && assigned ? 0.9 : 0.7 })
+  }
+  return at - 1
 }
 
 const withUser = /[a-z][a-z0-9+.-]*:\/\/[^\s/:@"'`<>，。]{0,256}:[^\s/"'`<>，。]{1,512}?@[^\s"'`<>，。）)]+/giy

@@ -7,29 +7,35 @@ export interface Window {
 const reachBefore = 56
 const reachAfter = 72
 
-/** Pieces that begin and end at white space, or at the ends of the text. */
-export const windowsOfDigits = (text: string): ReadonlyArray<Window> => {
-  const out: Array<Window> = []
-  let start = -1
-  let end = -1
-  const close = () => {
-    if (start < 0) return
-    let from = start
-    while (from > 0 && text.charCodeAt(from) > 32 && start - from < 40) from--
-    let to = end
-    while (to < text.length && text.charCodeAt(to) > 32 && to - end < 40) to++
-    out.push({ start: from, text: text.slice(from, to) })
-  }
+/** Where the runs of digits of a text begin and end, one after the other. */
+export const runsOfDigits = (text: string): ReadonlyArray<number> => {
+  const out: Array<number> = []
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)
     if (code < 48 || code > 57) continue
-    if (start < 0 || i - reachBefore > end) {
-      close()
-      start = Math.max(0, i - reachBefore)
-    }
-    end = Math.min(text.length, i + reachAfter)
+    out.push(i)
+    do i++
+    while (text.charCodeAt(i) >= 48 && text.charCodeAt(i) <= 57)
+    out.push(i)
   }
-  close()
+  return out
+}
+
+/** Pieces around the runs of digits that begin and end at white space, or at the ends of the text. */
+export const windowsOfDigits = (text: string, runs: ReadonlyArray<number>): ReadonlyArray<Window> => {
+  const out: Array<Window> = []
+  for (let i = 0; i < runs.length; ) {
+    let from = Math.max(0, (runs[i] as number) - reachBefore)
+    let to = 0
+    do {
+      to = Math.min(text.length, (runs[i + 1] as number) - 1 + reachAfter)
+      i += 2
+    } while (i < runs.length && (runs[i] as number) - reachBefore <= to)
+    const [first, last] = [from, to]
+    while (from > 0 && text.charCodeAt(from) > 32 && first - from < 40) from--
+    while (to < text.length && text.charCodeAt(to) > 32 && to - last < 40) to++
+    out.push({ start: from, text: text.slice(from, to) })
+  }
   return out
 }
 

@@ -168,25 +168,25 @@ const seed = 0x811c9dc5
 const mix = (hash: number, code: number): number => Math.imul(hash ^ code, 0x01000193)
 
 /** The flags by the FNV-1a hash of the word, in open addressing: most words of a text are looked up without being cut out of it. */
-const slots = 1 << 18
-let hashes: Int32Array | undefined
-let values: Int32Array
-const index = (map: ReadonlyMap<string, number>): void => {
-  hashes = new Int32Array(slots)
-  values = new Int32Array(slots)
+const slots = 1 << 17
+/** A hash and its flags, side by side. */
+let table: Int32Array | undefined
+const index = (map: ReadonlyMap<string, number>): Int32Array => {
+  const out = new Int32Array(slots * 2)
   for (const [word, flag] of map) {
     let hash = seed
     for (let i = 0; i < word.length; i++) hash = mix(hash, word.charCodeAt(i))
     let slot = (hash ^ (hash >>> 15)) & (slots - 1)
-    while (values[slot] !== 0 && hashes[slot] !== hash) slot = (slot + 1) & (slots - 1)
-    hashes[slot] = hash
-    values[slot] = (values[slot] as number) | flag
+    while (out[slot * 2 + 1] !== 0 && out[slot * 2] !== hash) slot = (slot + 1) & (slots - 1)
+    out[slot * 2] = hash
+    out[slot * 2 + 1] = (out[slot * 2 + 1] as number) | flag
   }
+  return out
 }
-const flagOf = (hash: number): number => {
+const flagOf = (table: Int32Array, hash: number): number => {
   let slot = (hash ^ (hash >>> 15)) & (slots - 1)
-  while (values[slot] !== 0) {
-    if ((hashes as Int32Array)[slot] === hash) return values[slot] as number
+  while (table[slot * 2 + 1] !== 0) {
+    if (table[slot * 2] === hash) return table[slot * 2 + 1] as number
     slot = (slot + 1) & (slots - 1)
   }
   return 0
@@ -200,7 +200,7 @@ const kept = Title | Day | PlaceStart | Particle
 
 /** The words that may matter: those with a capital, and those that a list knows. */
 const tokens = (text: string): { readonly list: ReadonlyArray<Token>; readonly upper: boolean } => {
-  if (hashes === undefined) index(load())
+  table ??= index(load())
   const list: Array<Token> = []
   let words = 0
   let upperWords = 0
@@ -246,7 +246,7 @@ const tokens = (text: string): { readonly list: ReadonlyArray<Token>; readonly u
       i++
     }
     words++
-    const flag = flagOf(hash)
+    const flag = flagOf(table, hash)
     let shape: Token["shape"] = "l"
     if (first === 2) {
       shape = i - start === 1 ? "I" : capitals === letters ? "U" : "T"
