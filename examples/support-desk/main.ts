@@ -1,14 +1,14 @@
-/** Answers 500 support tickets, and says what it cost, what it saved and how right it was: `pnpm support-desk`, or `pnpm support-desk --help`. */
+/** Answers 500 support tickets, and says what it cost, what it saved and how right it was: `npm start`, or `npm start -- --help`. */
 import { dirname, resolve } from "node:path"
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Pipeline } from "@interlock/core"
 import { Workload } from "@interlock/workload"
-import { Console, Effect, FileSystem, Layer, Schema } from "effect"
+import { Console, Effect, FileSystem, Layer, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { classifier, desk, models, pair } from "./desk.ts"
 import { page } from "./page.ts"
 import { hindsight, labelling, type Run, random, run, type Score, scoreOf, ways } from "./study.ts"
-import { type Findings, render } from "./terminal.ts"
+import { type Findings, goals, render } from "./terminal.ts"
 import { readTickets, type Ticket } from "./ticket.ts"
 
 const keep = (run: Run) => Effect.succeed(run)
@@ -34,10 +34,29 @@ const write = Effect.fnUntraced(
     const files = yield* FileSystem.FileSystem
     yield* files.makeDirectory(dirname(path), { recursive: true })
     yield* files.writeFileString(path, text)
-    yield* Console.log(`\nThe report as a page: ${path}`)
   },
   (effect, path) => Effect.catch(effect, ({ message }) => Console.error(`${path} could not be written: ${message}`))
 )
+
+const answers = ({ results }: Run): string =>
+  results
+    .map(({ answer, failure, ticket: { id } }) =>
+      JSON.stringify(failure === undefined ? { id, answer } : { id, failure })
+    )
+    .map((line) => `${line}\n`)
+    .join("")
+
+/** What the report says, for programs. */
+const summary = (found: Findings, pagePath: string) => ({
+  ...found.desk.report,
+  goals: goals(found).map(([goal, seen, met]) => ({ goal, seen, met: met ?? null })),
+  classification: { labelled: found.labels.count, accuracy: found.labels.accuracy },
+  ways: found.scores,
+  planted: found.desk.planted,
+  leaked: found.desk.leaked.length,
+  audit: found.desk.audit,
+  page: pagePath
+})
 
 /** What else there is to run. */
 const others = Effect.gen(function* () {
@@ -46,16 +65,16 @@ const others = Effect.gen(function* () {
   const names = (yield* files.readDirectory(folder)).sort()
   const runnable = yield* Effect.filter(names, (name) => files.exists(`${folder}/${name}/main.ts`))
   const rest = runnable.filter((name) => name !== "support-desk")
-  if (rest.length > 0)
-    yield* Console.log(`Other examples: ${rest.map((name) => `examples/${name}/main.ts`).join(", ")}`)
+  if (rest.length > 0) yield* Console.log(`Other examples, with pnpm interlock example NAME: ${rest.join(", ")}`)
 }).pipe(Effect.ignore)
 
 const supportDesk = Command.make(
   "support-desk",
   {
-    tickets: Flag.String("tickets").pipe(
+    prompts: Flag.String("prompts").pipe(
+      Flag.withAlias("tickets"),
       Flag.withDescription(
-        'Your own tickets, a file with {"id", "customer", "prompt"} a line; "label" and "says" are graded'
+        'Your own tickets, a file with {"prompt": "…"} a line; "id" and "customer" are taken, "label" and "says" graded'
       ),
       Flag.withDefault(`${import.meta.dirname}/tickets/tickets.jsonl`)
     ),
@@ -68,22 +87,32 @@ const supportDesk = Command.make(
       Flag.withDescription("Where to write the report as a page"),
       Flag.withDefault(resolve(import.meta.dirname, "../../.interlock/support-desk.html"))
     ),
+    answers: Flag.String("answers").pipe(
+      Flag.withDescription("Write the answers to this file, one JSON object a line"),
+      Flag.optional
+    ),
+    json: Flag.Boolean("json").pipe(
+      Flag.withDescription("Print the report as one JSON object"),
+      Flag.withDefault(false)
+    ),
     compare: Flag.Boolean("compare").pipe(
       Flag.withDescription("Run the other ways too where that costs money; without a key they are always run"),
       Flag.withDefault(false)
     )
   },
   Effect.fnUntraced(function* (flags) {
-    const { bad, tickets } = yield* readTickets(flags.tickets).pipe(
-      Effect.tapError((error) => Console.error(`${flags.tickets} cannot be read: ${error.message}`)),
+    const { bad, tickets } = yield* readTickets(flags.prompts).pipe(
+      Effect.tapError((error) => Console.error(`${flags.prompts} cannot be read: ${error.message}`)),
       Effect.mapError(({ message }) => new Workload.Incomplete({ message }))
     )
-    for (const line of bad) yield* Console.error(`${flags.tickets}: ${line}`)
+    for (const line of bad) yield* Console.error(`${flags.prompts}: ${line}`)
     const { provider } = yield* pair
     const report = Effect.fnUntraced(function* (ran: Run, stopped: boolean, scores: ReadonlyArray<Score>) {
       const found: Findings = { desk: ran, stopped, labels: labelling(ran.results), scores, provider }
-      yield* Console.log(`${Pipeline.toMermaid(desk)}\n\n${render(found)}`)
       yield* write(flags.page, page(found))
+      if (Option.isSome(flags.answers)) yield* write(flags.answers.value, answers(ran))
+      if (flags.json) return yield* Console.log(JSON.stringify(summary(found, flags.page)))
+      yield* Console.log(`${Pipeline.toMermaid(desk)}\n\n${render(found)}\n\nThe report as a page: ${flags.page}`)
       yield* others
     })
     const ran = yield* run(tickets, { concurrency: flags.concurrency }, (ran, stopped) =>

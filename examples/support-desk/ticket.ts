@@ -16,20 +16,41 @@ export const Ticket = Schema.Struct({
 })
 export type Ticket = typeof Ticket.Type
 
-const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Ticket))
+/** A line of a file: a ticket, or only what somebody asked. */
+const Line = Schema.Struct({
+  ...Ticket.fields,
+  id: Schema.optionalKey(Ticket.fields.id),
+  customer: Schema.optionalKey(Ticket.fields.customer),
+  prompt: Schema.String.pipe(Schema.check(Schema.isPattern(/\S/, { message: "Expected a prompt that is not empty" })))
+})
+const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Line))
 
-/** Reads a file of tickets, one JSON object a line; a line that is none is told with its number, and the others count. */
+/**
+ * Reads a file of tickets, one JSON object a line; a line that is none is told with its number, and the others count. Where no
+ * customer is named, each line is another's.
+ */
 export const readTickets = Effect.fnUntraced(function* (path: string) {
   const files = yield* FileSystem.FileSystem
   const text = yield* files.readFileString(path)
   const tickets: Array<Ticket> = []
   const bad: Array<string> = []
-  for (const [index, line] of text.split(/\r?\n/).entries()) {
+  const lineOf = new Map<string, number>()
+  for (const [index, line] of text
+    .replace(/^\uFEFF/, "")
+    .split(/\r?\n/)
+    .entries()) {
     if (line.trim() === "") continue
+    const number = index + 1
     yield* Effect.match(decode(line), {
-      onSuccess: (ticket) => void tickets.push(ticket),
+      onSuccess: (row) => {
+        const id = row.id ?? String(number)
+        const earlier = lineOf.get(id)
+        if (earlier !== undefined) bad.push(`Line ${number} is not a ticket: its id "${id}" is that of line ${earlier}`)
+        else tickets.push({ ...row, id, customer: row.customer ?? id })
+        lineOf.set(id, earlier ?? number)
+      },
       onFailure: (error) =>
-        void bad.push(`Line ${index + 1} is not a ticket: ${String(error.message).replaceAll(/\s+/g, " ")}`)
+        void bad.push(`Line ${number} is not a ticket: ${String(error.message).replaceAll(/\s+/g, " ").trim()}`)
     })
   }
   return { tickets, bad }

@@ -87,8 +87,7 @@ describe("the support desk", () => {
       assert.isAbove(figure(output, "routing alone ", right), figure(output, "random, at routing's cost ", right))
       assert.isAtLeast(figure(output, "the cache ", 1), 0)
       assert.include(output, `The report as a page: ${file}`)
-      assert.include(output, "Other examples: ")
-      assert.include(output, "examples/quickstart/main.ts")
+      assert.match(output, /Other examples, with pnpm interlock example NAME: .*quickstart/)
       const page = readFileSync(file, "utf8")
       assert.strictEqual(page.match(/<svg /g)?.length, 6)
       for (const said of ["always strong", "prefers-color-scheme:dark", "width=device-width", "1000 of 1000 records"]) {
@@ -103,14 +102,35 @@ describe("the support desk", () => {
       const rows = [
         '{"id":"1","customer":"me","prompt":"How long is the warranty?"}',
         '{"id":"2"}',
-        '{"id":"3","customer":"me","prompt":"保修期几年？"}'
+        '{"id":"3","customer":"me","prompt":"保修期几年？"}',
+        '{"id":"1","customer":"me","prompt":"Once more"}'
       ]
       writeFileSync(mine, rows.join("\n"))
       const { code, errors, output } = await start(["--tickets", mine, "--page", join(folder, "report.html")])
       assert.strictEqual(code, 1)
       assert.include(errors, "Line 2 is not a ticket")
+      assert.include(errors, 'Line 4 is not a ticket: its id "1" is that of line 1')
       assert.include(output, "2 (2 answered, 0 failed)")
       assert.notMatch(output + readFileSync(join(folder, "report.html"), "utf8"), /NaN|undefined|Infinity/)
+    }))
+
+  it("runs plain prompts, each of a customer of its own, and reports as JSON and answers as a file", () =>
+    inFolder(async (folder) => {
+      const [prompts, answers, page] = ["prompts.jsonl", "answers.jsonl", "report.html"].map((name) =>
+        join(folder, name)
+      )
+      const asked = Array.from({ length: 9 }, (_, at) => JSON.stringify({ prompt: `Warranty of machine ${at}?` }))
+      writeFileSync(prompts!, asked.join("\n"))
+      const { code, errors, output } = await start([
+        ...["--prompts", prompts!, "--answers", answers!, "--page", page!, "--json"]
+      ])
+      assert.strictEqual(code, 0, errors)
+      assert.deepInclude(JSON.parse(output), { calls: 9, answered: 9, leaked: 0, page })
+      const rows = readFileSync(answers!, "utf8").trimEnd().split("\n")
+      assert.deepStrictEqual(
+        rows.map((row) => JSON.parse(row).id),
+        ["1", "2", "3", "4", "5", "6", "7", "8", "9"]
+      )
     }))
 
   it("stops on Ctrl-C, and still reports", () =>
