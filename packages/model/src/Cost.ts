@@ -37,7 +37,7 @@ import * as TokenCount from "./TokenCount.ts"
  * A known cost in US dollars.
  *
  * `basis` says where the tokens come from: `reported` by the provider, `estimated` here because the provider did not
- * say, or `unbilled`: the provider turned the call away before doing any work.
+ * say, or `unbilled`: the provider turned the call away before doing any work, or was not called because a cache answered.
  *
  * @category models
  * @since 0.1.0
@@ -422,6 +422,35 @@ export const attempt = (cost: Cost): { readonly costUsd?: number; readonly estim
  */
 export const annotate = (finish: Part.FinishPart, cost: Cost | Total): Part.FinishPart =>
   Part.annotate(finish, { cost: { ...cost } })
+
+/**
+ * Says of a reply that comes from a cache, or from the call of somebody else, that it costs nothing: `interlock.cost` is 0,
+ * and what the call that made the reply cost stands beside it, under `interlock.savedCost`, where that is known.
+ *
+ * @category telling
+ * @since 0.1.0
+ */
+export const annotateSaved = (
+  finish: Part.FinishPart,
+  { model, provider }: { readonly provider: string; readonly model: string }
+): Part.FinishPart => {
+  const { cost, savedCost = cost, totalCost } = Part.interlock(finish)
+  const free: Amount = {
+    _tag: "Amount",
+    provider,
+    model,
+    usd: 0,
+    inputUsd: 0,
+    outputUsd: 0,
+    imagesUsd: 0,
+    basis: "unbilled"
+  }
+  return Part.annotate(finish, {
+    cost: { ...free },
+    ...(savedCost === undefined ? {} : { savedCost }),
+    ...(totalCost === undefined ? {} : { totalCost: { ...nothing } })
+  })
+}
 
 /**
  * Dollars for people: six digits below a cent, two above a dollar.

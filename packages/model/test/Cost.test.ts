@@ -250,6 +250,20 @@ describe("Cost.total", () => {
     }).pipe(Effect.provide(Catalogue.layer))
   )
 
+  it("says of a reply from a cache that it costs nothing, beside what it saved; and of one from two caches too", () => {
+    const model = { provider: "openai", model: "gpt-4o" }
+    const unknown: Cost.Cost = { _tag: "Unpriced", ...model, reason: "no price" }
+    const once = Cost.annotateSaved(Cost.annotate(Part.finish("stop"), unknown), model)
+    for (const finish of [once, Cost.annotateSaved(once, model)]) {
+      const { cost, savedCost, totalCost } = Part.interlock(finish)
+      assert.strictEqual((cost as Cost.Amount).usd, 0)
+      assert.strictEqual((cost as Cost.Amount).basis, "unbilled")
+      assert.deepStrictEqual(savedCost, { ...unknown })
+      assert.isUndefined(totalCost)
+    }
+    assert.deepStrictEqual(Object.keys(Part.interlock(Cost.annotateSaved(Part.finish("stop"), model))), ["cost"])
+  })
+
   it("writes dollars so that a small cost is not shown as nothing", () => {
     assert.deepStrictEqual([0, 0.000012, 0.25, 12.5].map(Cost.format), ["$0.0000", "$0.000012", "$0.2500", "$12.50"])
   })

@@ -12,7 +12,18 @@
  * @since 0.1.0
  */
 import { Reply, Stage } from "@interlock/core"
-import { Caller, Chat, ChosenModel, Journal, ModelError, Parameters, Part, Prompt, SafePrompt } from "@interlock/model"
+import {
+  Caller,
+  Chat,
+  ChosenModel,
+  Cost,
+  Journal,
+  ModelError,
+  Parameters,
+  Part,
+  Prompt,
+  SafePrompt
+} from "@interlock/model"
 import {
   Clock,
   Context,
@@ -226,6 +237,7 @@ const note = (outcome: Outcome, more: { readonly ageMs?: number; readonly savedU
 /** A stored entry as a reply: it costs nothing, and says how old it is and what it saved. */
 const replay = Effect.fnUntraced(function* (
   entry: Entry,
+  model: Call["model"],
   outcome: "exact" | "semantic" | "stale",
   more: { readonly score?: number } = {}
 ): Effect.fn.Return<Reply.Reply<Part.Part>, ModelError.ModelError> {
@@ -234,7 +246,9 @@ const replay = Effect.fnUntraced(function* (
   yield* note(outcome, { ageMs, ...saved })
   if (entry.error !== undefined) return yield* Schema.decodeUnknownSync(ModelError.ModelError)(entry.error)
   const parts = entry.parts.map((part) =>
-    part.type === "finish" ? Part.annotate(part, { costUsd: 0, ...saved, cache: { outcome, ageMs, ...more } }) : part
+    part.type === "finish"
+      ? Part.annotate(Cost.annotateSaved(part, model), { costUsd: 0, ...saved, cache: { outcome, ageMs, ...more } })
+      : part
   )
   return entry.live ? Reply.live(Stream.fromIterable(parts)) : Reply.whole(parts)
 })
@@ -242,8 +256,9 @@ const replay = Effect.fnUntraced(function* (
 /**
  * The stage: answers from the cache, or makes the call once for everybody who asks for it now and stores the reply.
  *
- * A hit's finish part says so in `metadata.interlock`: `costUsd: 0`, `savedUsd`, and `cache` with its outcome and age. The
- * journal gets one `Cache` event per call.
+ * A hit's finish part says so in `metadata.interlock`: `costUsd: 0` and `cost` of 0, `savedUsd` (all tries of the call that
+ * made the reply) and `savedCost` (its last one's `cost`), and `cache` with its outcome and age. A caller who shared the call
+ * of another one paid nothing either. The journal gets one `Cache` event per call.
  *
  * @category stages
  * @since 0.1.0
@@ -266,7 +281,7 @@ export const cache = Stage.around<{ in: Part.Part; handles: ModelError.ModelErro
     const found = yield* Effect.exit(read(store, key))
     const entry = Exit.isSuccess(found) ? found.value : undefined
     const now = yield* Clock.currentTimeMillis
-    if (entry !== undefined && now < entry.freshUntil) return yield* replay(entry, "exact")
+    if (entry !== undefined && now < entry.freshUntil) return yield* replay(entry, call.model, "exact")
 
     const question = questionOf(call, policy, epoch)
     const tier = question === undefined ? Option.none() : yield* Effect.serviceOption(SemanticTier)
@@ -277,7 +292,7 @@ export const cache = Stage.around<{ in: Part.Part; handles: ModelError.ModelErro
     if (decision?._tag === "serve" && Option.isSome(tier) && question !== undefined) {
       const near = Option.getOrUndefined(yield* Effect.option(read(store, decision.match.key)))
       if (near !== undefined && near.error === undefined && now < near.freshUntil) {
-        return yield* replay(near, "semantic", { score: decision.match.score })
+        return yield* replay(near, call.model, "semantic", { score: decision.match.score })
       }
       yield* Effect.ignore(tier.value.forget(question, decision.match))
     }
@@ -295,7 +310,7 @@ export const cache = Stage.around<{ in: Part.Part; handles: ModelError.ModelErro
       yield* Effect.forkDetach(
         Effect.ignoreCause(Effect.scoped(Effect.flatMap(flight, ({ reply }) => Reply.collect(reply))))
       )
-      return yield* replay(entry, "stale")
+      return yield* replay(entry, call.model, "stale")
     }
     const { led, reply } = yield* flight
     const alone = led && !elsewhere
@@ -303,7 +318,9 @@ export const cache = Stage.around<{ in: Part.Part; handles: ModelError.ModelErro
     return alone
       ? reply
       : Reply.map(reply, (part) =>
-          part.type === "finish" ? Part.annotate(part, { cache: { outcome: "coalesced" } }) : part
+          part.type === "finish"
+            ? Part.annotate(Cost.annotateSaved(part, call.model), { costUsd: 0, cache: { outcome: "coalesced" } })
+            : part
         )
   })
 )

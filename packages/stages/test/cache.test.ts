@@ -4,6 +4,7 @@ import {
   Caller,
   Chat,
   ChosenModel,
+  Cost,
   Journal,
   ModelError,
   Parameters,
@@ -105,6 +106,19 @@ const test = <E, E2>(
   policy: Partial<Policy> = {}
 ) => it.effect(name, () => Effect.provide(effect, [layers, layerMemory(), layerPolicy({ jitter: 0, ...policy })]))
 
+/** What a call costs that no provider was asked for. */
+const free: Cost.Amount = {
+  _tag: "Amount",
+  provider: "p",
+  model: "m",
+  usd: 0,
+  inputUsd: 0,
+  outputUsd: 0,
+  imagesUsd: 0,
+  basis: "unbilled"
+}
+const paid: Cost.Amount = { ...free, usd: 0.2, inputUsd: 0.05, outputUsd: 0.15, basis: "reported" }
+
 describe("cache", () => {
   test(
     "answers an equal call from the store, with its age, at no cost, and with what it saved",
@@ -118,6 +132,7 @@ describe("cache", () => {
       assert.strictEqual(outcome(first), undefined)
       assert.strictEqual(second.text, "fine")
       assert.deepStrictEqual(second.metadata, {
+        cost: free,
         costUsd: 0,
         savedUsd: 0.25,
         cache: { outcome: "exact", ageMs: 5_000 }
@@ -125,6 +140,33 @@ describe("cache", () => {
       assert.deepStrictEqual(journal.events(), [{ _tag: "Cache", outcome: "exact", ageMs: 5_000, savedUsd: 0.25 }])
     })
   )
+
+  for (const way of ["whole", "live"] as const) {
+    test(
+      `a hit of a ${way} reply costs nothing, and says beside that what the first call cost`,
+      model(() => {
+        const finish = Part.annotate(Cost.annotate(Part.finish("stop"), paid), { totalCost: Cost.total([paid, paid]) })
+        const parts = [...deltas.slice(0, -1), finish]
+        return Effect.succeed(
+          way === "live"
+            ? Reply.live(Stream.fromIterable(parts))
+            : Reply.whole([...Part.text("fine").slice(0, -1), finish])
+        )
+      }),
+      Effect.gen(function* () {
+        const first = yield* run()
+        assert.deepStrictEqual(first.metadata["cost"], { ...paid })
+        for (let hit = 0; hit < 2; hit++) {
+          const { metadata } = yield* run()
+          assert.deepStrictEqual(metadata["cost"], { ...free })
+          assert.deepStrictEqual(metadata["savedCost"], { ...paid })
+          assert.deepStrictEqual(metadata["totalCost"], { ...Cost.nothing })
+          assert.strictEqual(metadata["costUsd"], 0)
+          assert.strictEqual(metadata["savedUsd"], 0.25)
+        }
+      })
+    )
+  }
 
   const differing: ReadonlyArray<readonly [string, Ask, Ask]> = [
     ["tenant", { tenant: "a" }, { tenant: "b" }],
@@ -354,7 +396,9 @@ describe("single flight", () => {
           const answers = yield* Effect.forEach(fibers, Fiber.join)
           assert.strictEqual(yield* calls, 1)
           assert.isTrue(answers.every((answer) => answer.text === "fine"))
-          assert.strictEqual(answers.filter((answer) => outcome(answer) === "coalesced").length, 999)
+          const shared = answers.filter((answer) => outcome(answer) === "coalesced")
+          assert.strictEqual(shared.length, 999)
+          assert.deepStrictEqual(shared[0]!.metadata, { cost: free, costUsd: 0, cache: { outcome: "coalesced" } })
         })
       )
     })
