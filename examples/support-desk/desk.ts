@@ -137,7 +137,9 @@ const selector = (way: Way) =>
                 reason: "it is not clear what is asked"
               }
             ],
-            otherwise: { provider, model: cheap }
+            otherwise: { provider, model: cheap },
+            // The documents answer in a sentence or two; the default of 500 tokens would predict ten times the cost.
+            expectedOutputTokens: 40
           })
         : layerFixed({ provider, model: way.models === "cheap" ? cheap : strong })
     )
