@@ -238,6 +238,12 @@ const gpt41 = { context: 1_047_576, output: 32_768, reads: reading }
 const omni = { context: 128_000, output: 16_384, reads: reading }
 const oReasoning = { context: 200_000, output: 100_000, reads: reading, features: thinking, rules: oSeries }
 
+/**
+ * The page says that long prompts cost more, not how much: the factors here (input and cache twice, output one and a half times)
+ * are those that OpenAI states for GPT-5.4 to GPT-6. Cached input of Astra is "60 % cheaper" than that of GPT-6 Astra.
+ */
+const gpt62Prices = page("https://docs.laozhang.ai/en/announcements/gpt-6-2-2026-11.md", "2026-11-18")
+
 const openaiModels = () =>
   entries(openai, {
     "gpt-6.2-astra": {
@@ -245,14 +251,22 @@ const openaiModels = () =>
       ...long,
       rules: gpt6,
       read: page("https://docs.apiyi.com/en/news/gpt-6-2-astra-sol-launch.md"),
-      prices: listed(page("https://github.com/BerriAI/litellm/discussions/52347"), { input: 8, output: 40 })
+      prices: listed(
+        gpt62Prices,
+        {
+          input: tiers(8, [272_000, 16]),
+          output: tiers(40, [272_000, 60]),
+          cacheRead: tiers(0.4, [272_000, 0.8])
+        },
+        { batch: 0.5 }
+      )
     },
     "gpt-6.2-sol": {
       name: "GPT-6.2 Sol",
       ...long,
       rules: gpt6,
       read: page("https://docs.apiyi.com/en/news/gpt-6-2-astra-sol-launch.md"),
-      prices: listed(page("https://vercel.com/ai-gateway/models/gpt-6.2-sol.md"), { input: 2, output: 10 })
+      prices: listed(gpt62Prices, { input: tiers(2, [272_000, 4]), output: tiers(10, [272_000, 15]) }, { batch: 0.5 })
     },
     "gpt-6.1-sol": {
       name: "GPT-6.1 Sol",
@@ -262,10 +276,16 @@ const openaiModels = () =>
         "https://documentation.s3ns.fr/gemini-enterprise-agent-platform/models/partner-models/openai/gpt-6-1-sol",
         "2026-11"
       ),
-      prices: listed(page("https://wavespeed.ai/zh-CN/llm/openai/gpt-6.1-sol", "2026-09-30"), {
-        input: tiers(2, [272_000, 4]),
-        output: tiers(10, [272_000, 15])
-      })
+      prices: listed(
+        page("https://wavespeed.ai/zh-CN/llm/openai/gpt-6.1-sol", "2026-09-30"),
+        {
+          input: tiers(2, [272_000, 4]),
+          output: tiers(10, [272_000, 15]),
+          cacheRead: tiers(0.1, [272_000, 0.2]),
+          cacheWrite: tiers(2.5, [272_000, 5])
+        },
+        { batch: 0.5 }
+      )
     },
     "gpt-6-astra": {
       name: "GPT-6 Astra",
@@ -553,6 +573,19 @@ const budget: Rules = { ...gemini25, reasoningEffort: choice("none", "low", "med
 
 const googleModels = () =>
   entries(google, {
+    "gemini-4-argon": {
+      name: "Gemini 4 Argon",
+      // One request answers with so much; "long decode" goes on over several requests, up to the context. That it reads PDF
+      // stands at runware.ai/docs/models/google-gemini-4-argon.md.
+      ...gemini,
+      read: page("https://docs.apiyi.com/ko/models/gemini-4-argon.md", "2026-10-14"),
+      // What cached input costs from December on was not stated: it counts as input then.
+      prices: listed(
+        page("https://ai.google.dev/gemini-api/docs/generate-content/latest-model"),
+        { input: 2, output: 10, cacheRead: 0.1 },
+        { later: [{ from: "2026-12-01", rates: { input: 4, output: 20 } }], batch: 0.5 }
+      )
+    },
     "gemini-3.8-flash": {
       name: "Gemini 3.8 Flash",
       ...gemini,
@@ -621,8 +654,10 @@ const mistral: Family = {
   provider: "mistral",
   url: "https://docs.mistral.ai/models",
   parameters: [
-    // Temperature (its example goes to 1.5, the API's maximum), topP, random_seed, penalties from -2 to 2.
+    // TopP from 0 to 1, random_seed, penalties from -2 to 2.
     page("https://docs.mistral.ai/api/endpoint/chat"),
+    // "Sampling temperature between 0.0 and 1.5", which Mistral's own page shows by its example only.
+    page("https://schemas.apis.io/schemas/mistral-ai/mistral-ai-chatcompletionrequest/"),
     // "Effort: reasoning_effort = none|high, as for other Mistral reasoning models".
     modelsDev("d89d7764", "providers/mistral/models/mistral-large-4", "2026-10-06")
   ],
