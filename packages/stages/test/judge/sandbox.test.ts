@@ -1,0 +1,183 @@
+import { createHash } from "node:crypto"
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, describe, expect, it } from "@effect/vitest"
+import { type Limits, layer, Sandbox } from "@interlock/stages/judge/sandbox"
+import { Effect, Layer } from "effect"
+
+/** Programs run in real time in real processes here: nothing else shows that they are contained. */
+
+const folder = mkdtempSync(join(tmpdir(), "interlock-sandbox-test-"))
+const before = process.env["TMPDIR"]
+process.env["TMPDIR"] = folder
+afterAll(() => {
+  if (before === undefined) delete process.env["TMPDIR"]
+  else process.env["TMPDIR"] = before
+  rmSync(folder, { recursive: true })
+})
+
+const limits: Partial<Limits> = { cpuSeconds: 1, heapMegabytes: 64, outputBytes: 65_536 }
+
+/** What the machine can do is tried out once. */
+const full = Layer.effect(
+  Sandbox,
+  Effect.runSync(Effect.cached(Effect.provide(Sandbox.use(Effect.succeed), layer(limits))))
+)
+
+const run = (source: string, sandbox: Layer.Layer<Sandbox> = full) =>
+  Sandbox.use(({ run }) => run({ files: { "main.mjs": source }, program: { entry: "main.mjs" } })).pipe(
+    Effect.provide(sandbox)
+  )
+
+/** Tries things, without any fence within the process, and says what came of each: `did …` or the code of the error. */
+const attempt = (bodies: { readonly [name: string]: string }) =>
+  Effect.map(
+    run(`import { writeSync } from "node:fs"
+const attempts = { ${Object.entries(bodies).map(([name, body]) => `${name}: async () => { ${body} }`)} }
+const said = {}
+for (const [name, attempt] of Object.entries(attempts)) {
+  said[name] = await attempt().then((value) => \`did \${value}\`, (error) => error.code ?? error.message)
+}
+writeSync(3, JSON.stringify(said))
+process.exit(0)`),
+    ({ results }) => JSON.parse(results) as { readonly [name: string]: string }
+  )
+
+const denied = (bodies: { readonly [name: string]: string }) =>
+  Effect.map(attempt(bodies), (said) =>
+    expect(said).toEqual(Object.fromEntries(Object.keys(bodies).map((name) => [name, "ERR_ACCESS_DENIED"])))
+  )
+
+const isolated = Effect.provide(
+  Sandbox.use(({ layers }) => Effect.succeed(layers.some((name) => name.startsWith("namespaces")))),
+  full
+)
+
+describe("a program in the sandbox", () => {
+  it.live("runs, and its channels are told apart", () =>
+    Effect.gen(function* () {
+      const ran = yield* run(
+        'import { writeSync } from "node:fs"; console.log("out"); console.error("err"); writeSync(3, "res"); process.exitCode = 3'
+      )
+      expect(ran).toEqual({ ended: "Exited", code: 3, output: "out\n", errors: "err\n", results: "res" })
+    })
+  )
+
+  it.live("runs where there is neither prlimit nor unshare", () =>
+    Effect.gen(function* () {
+      const bare = layer({ ...limits, wallMillis: 1000, system: false })
+      expect((yield* Effect.provide(Sandbox.use(Effect.succeed), bare)).layers.length).toBe(2)
+      expect(yield* run('console.log("out")', bare)).toMatchObject({ ended: "Exited", code: 0, output: "out\n" })
+      expect(yield* run("for (;;) {}", bare)).toMatchObject({ ended: "Timeout" })
+    })
+  )
+
+  it.live("reads no file but its own, and writes none", () =>
+    Effect.gen(function* () {
+      const secret = join(folder, "secret.txt")
+      writeFileSync(secret, "do not read")
+      const fs = 'const fs = await import("node:fs");'
+      yield* denied({
+        read: `${fs} return fs.readFileSync(${JSON.stringify(secret)}, "utf8")`,
+        above: `${fs} return fs.readdirSync("..")`,
+        passwd: `${fs} return fs.readFileSync("/etc/passwd", "utf8")`,
+        environment: `${fs} return fs.readFileSync("/proc/self/environ", "utf8")`,
+        write: `${fs} fs.writeFileSync("new.txt", "x")`,
+        elsewhere: `${fs} fs.writeFileSync(${JSON.stringify(secret)}, "x")`,
+        link: `${fs} fs.symlinkSync(${JSON.stringify(secret)}, "link")`,
+        remove: `${fs} fs.rmSync("main.mjs")`,
+        import: `return (await import(${JSON.stringify(secret)})).default`
+      })
+      expect(yield* attempt({ own: `${fs} return fs.readFileSync("main.mjs", "utf8").length > 0` })).toEqual({
+        own: "did true"
+      })
+    })
+  )
+
+  it.live("starts no process, worker or addon: a fork bomb has nothing to fork with", () =>
+    Effect.gen(function* () {
+      yield* denied({
+        spawn: 'return (await import("node:child_process")).spawnSync("true").status',
+        exec: 'return (await import("node:child_process")).execSync("true")',
+        cluster: 'const c = (await import("node:cluster")).default; return c.fork()',
+        worker: 'return new (await import("node:worker_threads")).Worker("1", { eval: true })',
+        binding: 'return process.binding("spawn_sync")'
+      })
+      expect(yield* attempt({ addon: 'process.dlopen({ exports: {} }, "main.mjs")' })).toEqual({
+        addon: "ERR_DLOPEN_DISABLED"
+      })
+      const bomb = yield* run(
+        'import { fork } from "node:child_process"; for (;;) try { fork("main.mjs") } catch (error) { if (error.code !== "ERR_ACCESS_DENIED") console.log(error) }'
+      )
+      expect(bomb).toMatchObject({ ended: "Timeout", output: "" })
+    })
+  )
+
+  it.live("has no environment: no key of the parent is in it", () =>
+    Effect.gen(function* () {
+      const name = `KEY_${createHash("sha256").update(folder).digest("hex").slice(0, 8)}`
+      process.env[name] = "secret"
+      const { output } = yield* run("console.log(JSON.stringify(process.env))")
+      delete process.env[name]
+      expect(Object.keys(JSON.parse(output)).filter((each) => !["PWD", "OLDPWD", "SHLVL", "_"].includes(each))).toEqual(
+        []
+      )
+    })
+  )
+
+  it.live("reaches no network, and no process, where namespaces are allowed", () =>
+    Effect.gen(function* () {
+      let reached = 0
+      const server = createServer((socket) => {
+        reached++
+        socket.destroy()
+      })
+      yield* Effect.promise(() => new Promise<void>((done) => server.listen(0, "127.0.0.1", done)))
+      const { port } = server.address() as { readonly port: number }
+      const connect = `const net = await import("node:net"); return new Promise((done, fail) => net.connect(${port}, "127.0.0.1").on("connect", () => done("connect")).on("error", fail))`
+      const said = yield* attempt({ connect, signal: `return process.kill(${process.pid}, 0)` })
+      server.close()
+      if (yield* isolated) expect([said, reached]).toEqual([{ connect: "ENETUNREACH", signal: "ESRCH" }, 0])
+      else expect(said["connect"]).toBe("did connect")
+    })
+  )
+
+  it.live("is ended: an endless loop, an endless wait, a flood of output, a hunger for memory, a crash", () =>
+    Effect.gen(function* () {
+      const began = Date.now()
+      expect(yield* run("for (;;) {}")).toMatchObject({ ended: "Timeout" })
+      expect(yield* run("setInterval(() => {}, 1e6)", layer({ ...limits, wallMillis: 500 }))).toMatchObject({
+        ended: "Timeout"
+      })
+      for (const channel of ["process.stdout.fd", "process.stderr.fd", "3"]) {
+        const flood = yield* run(
+          `import { writeSync } from "node:fs"; for (;;) try { writeSync(${channel}, "x".repeat(65536)) } catch {}`
+        )
+        expect([channel, flood.ended]).toEqual([channel, "Output"])
+        expect(flood.output.length + flood.errors.length + flood.results.length).toBeLessThanOrEqual(65_536)
+      }
+      expect(yield* run("const all = []; for (;;) all.push({ a: [1, 2, 3] })")).toMatchObject({ ended: "Memory" })
+      expect(yield* run("process.abort()")).toMatchObject({ ended: "Crashed" })
+      expect(Date.now() - began).toBeLessThan(60_000)
+    })
+  )
+
+  it.live("is killed when whoever waits for it leaves, and leaves no file", () =>
+    Effect.gen(function* () {
+      const left = yield* Effect.timeoutOption(run("setInterval(() => {}, 1e6)"), "400 millis")
+      expect(left._tag).toBe("None")
+      expect(readdirSync(folder).filter((name) => name.startsWith("interlock-sandbox-"))).toEqual([])
+    })
+  )
+
+  it.effect("refuses file names that are paths", () =>
+    Effect.gen(function* () {
+      for (const name of ["../x.ts", "/etc/x.ts", "a/b.ts", ".npmrc", "x", "", "a b.ts"]) {
+        const refused = Sandbox.use(({ run }) => run({ files: { [name]: "" }, program: { entry: "main.mjs" } }))
+        expect(yield* Effect.flip(Effect.provide(refused, layer({ system: false })))).toMatchObject({ reason: "Name" })
+      }
+    })
+  )
+})
