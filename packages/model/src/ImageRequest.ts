@@ -12,11 +12,11 @@
  * const asked = Effect.gen(function*() {
  *   const catalogue = yield* Catalogue.Catalogue
  *   const entry = yield* catalogue.get("offline", "offline-image")
- *   return yield* ImageRequest.check(entry, Prompt.make("Two red circles"), { size: "99x99" })
+ *   return yield* ImageRequest.check(entry, Prompt.make("Two red circles"), { size: "9000x9000" })
  * }).pipe(Effect.provide(Catalogue.layer))
  *
  * const error = Effect.runSync(Effect.flip(asked))
- * console.assert(error._tag === "InvalidImageRequest" && error.parameter === "size" && error.value === "99x99")
+ * console.assert(error._tag === "InvalidImageRequest" && error.parameter === "size" && error.value === "9000x9000")
  * ```
  *
  * @since 0.1.0
