@@ -1,0 +1,278 @@
+/**
+ * `Deduplicate` finds prompts that are the same or nearly so, and answers that repeat within one prompt.
+ *
+ * Nearly the same means: the Jaccard similarity of their sets of three-word runs reaches `removeFrom`. Candidates come from MinHash with
+ * locality-sensitive hashing (Broder 1997; Leskovec, Rajaraman and Ullman, "Mining of Massive Datasets", chapter 3): 64 hashes in 16
+ * bands of 4, so that a pair of similarity 0.8 meets with probability 0.9998, and one of 0.6 with 0.89. Every candidate is then checked
+ * against the texts themselves, so no two prompts are ever taken for alike because their hashes are.
+ *
+ * The bands live in the ledger, so memory does not grow with the number of items.
+ *
+ * @since 0.1.0
+ */
+import { Prompt } from "@interlock/model"
+import { Effect } from "effect"
+import { hash, joined, mixed, normalised, wordsOf } from "./internal/text.ts"
+import { type Edge, Ledger, type LedgerError, type Objection } from "./Ledger.ts"
+
+/**
+ * From which similarity on, 0 to 1.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** A prompt that is so like an earlier one is left out. Default 0.8. */
+  readonly removeFrom?: number
+  /** Prompts that are so like each other go to the same split. Default 0.6. */
+  readonly groupFrom?: number
+}
+
+/**
+ * What was found.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Found {
+  readonly exact: number
+  readonly near: number
+  readonly answers: number
+}
+
+const shingleWords = 3
+const bandCount = 16
+const bandRows = 4
+
+/** Hash functions of the family `a·x + b`, with odd `a`. */
+const functions = Array.from({ length: bandCount * bandRows }, (_, index) => ({
+  factor: mixed(2 * index + 1) | 1,
+  offset: mixed(2 * index + 2)
+}))
+
+/**
+ * What of a prompt is compared: what its user said, and what was said before.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const textOf = (prompt: Prompt.Prompt): string =>
+  prompt.content
+    .filter(({ role }) => role !== "system")
+    .map((message) => Prompt.messageText(message))
+    .join("\n")
+
+/**
+ * The set of runs of three words, as hashes of 32 bits; a shorter text is one run.
+ *
+ * @category comparing
+ * @since 0.1.0
+ */
+export const shingles = (text: string): ReadonlySet<number> => {
+  const hashes = wordsOf(text).map((word) => hash(word))
+  const size = Math.min(shingleWords, hashes.length)
+  const found = new Set<number>()
+  for (let start = 0; start + size <= hashes.length && size > 0; start++) {
+    let state = 0x811c9dc5
+    for (let index = start; index < start + size; index++) state = Math.imul(state ^ hashes[index]!, 0x01000193)
+    found.add(mixed(state))
+  }
+  return found
+}
+
+/**
+ * The Jaccard similarity of two sets: the share of their union that both have. Two empty sets are alike.
+ *
+ * ```ts
+ * import * as Deduplicate from "@interlock/collector/Deduplicate"
+ *
+ * const one = Deduplicate.shingles("how do I descale the machine")
+ * console.assert(Deduplicate.jaccard(one, Deduplicate.shingles("How do I descale the machine?")) === 1)
+ * console.assert(Deduplicate.jaccard(one, Deduplicate.shingles("how do I clean the grinder")) < 0.5)
+ * ```
+ *
+ * @category comparing
+ * @since 0.1.0
+ */
+export const jaccard = (one: ReadonlySet<number>, other: ReadonlySet<number>): number => {
+  const [small, large] = one.size < other.size ? [one, other] : [other, one]
+  let common = 0
+  for (const each of small) if (large.has(each)) common++
+  const union = one.size + other.size - common
+  return union === 0 ? 1 : common / union
+}
+
+/** The bands of a text, and one more that only equal texts share. */
+const bandsOf = (text: string): ReadonlyArray<number> => {
+  const least = new Uint32Array(functions.length).fill(0xffffffff)
+  for (const shingle of shingles(text)) {
+    for (let index = 0; index < functions.length; index++) {
+      const { factor, offset } = functions[index]!
+      const value = (Math.imul(shingle, factor) + offset) >>> 0
+      if (value < least[index]!) least[index] = value
+    }
+  }
+  const bands: Array<number> = []
+  for (let band = 0; band < bandCount; band++) {
+    let [high, low] = [mixed(band + 1), 0x811c9dc5]
+    for (let row = 0; row < bandRows; row++) {
+      const value = least[band * bandRows + row]!
+      low = Math.imul(low ^ value, 0x01000193)
+      high = mixed(high + value)
+    }
+    bands.push(joined(high, mixed(low)))
+  }
+  const whole = normalised(text)
+  bands.push(joined(hash(whole), hash(whole, 0x2f6b5c1d)))
+  return bands
+}
+
+/** Numbers by row, growing; 0 where nothing was put. */
+class Column {
+  private values = new Int32Array(1024)
+  get(row: number): number {
+    return row < this.values.length ? this.values[row]! : 0
+  }
+  set(row: number, value: number): void {
+    if (row >= this.values.length) {
+      const larger = new Int32Array(Math.max(row + 1, 2 * this.values.length))
+      larger.set(this.values)
+      this.values = larger
+    }
+    this.values[row] = value
+  }
+}
+
+const page = 500
+
+/** Keeps the last texts that were compared, with their shingles. */
+const makeReader = (ledger: Ledger["Service"]) => {
+  const known = new Map<number, { readonly text: string; readonly shingles: ReadonlySet<number> }>()
+  return {
+    load: (rows: ReadonlyArray<number>): Effect.Effect<void, LedgerError> =>
+      Effect.gen(function* () {
+        const missing = [...new Set(rows)].filter((row) => !known.has(row))
+        if (missing.length === 0) return
+        if (known.size > 4 * page) known.clear()
+        const wanted = known.size === 0 ? [...new Set(rows)] : missing
+        for (const [row, prompt] of yield* ledger.prompts(wanted)) {
+          const text = textOf(prompt)
+          known.set(row, { text: normalised(text), shingles: shingles(text) })
+        }
+      }),
+    compare: (first: number, second: number): { readonly jaccard: number; readonly exact: boolean } => {
+      const [one, other] = [known.get(first)!, known.get(second)!]
+      const exact = one.text === other.text
+      return { exact, jaccard: exact ? 1 : jaccard(one.shingles, other.shingles) }
+    }
+  }
+}
+
+/**
+ * Objects to what repeats, and notes which items are alike. Of several that are nearly the same the first stays.
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const run = Effect.fnUntraced(function* (
+  options: Options = {},
+  progress: (done: number) => void = () => {}
+): Effect.fn.Return<Found, LedgerError, Ledger> {
+  const { groupFrom = 0.6, removeFrom = 0.8 } = options
+  const ledger = yield* Ledger
+  let answers = 0
+  let done = 0
+
+  for (let after = 0; ; ) {
+    const items = yield* ledger.items(after, page)
+    if (items.length === 0) break
+    after = items.at(-1)!.row
+    const repeated: Array<Objection> = []
+    for (const { samples } of items) {
+      const seen = new Map<string, number>()
+      for (const { answer, number, reason, row } of samples) {
+        if (reason !== undefined) continue
+        const said = JSON.stringify([
+          normalised(answer.text),
+          answer.toolCalls.map(({ name, params }) => [name, params])
+        ])
+        const first = seen.get(said)
+        if (first === undefined) seen.set(said, number)
+        else repeated.push({ row, reason: "DuplicateAnswer", detail: `the same answer as sample ${first}` })
+      }
+    }
+    answers += repeated.length
+    yield* ledger.objectToSamples(repeated)
+    yield* ledger.addBands(items.map(({ prompt, row }) => ({ item: row, bands: bandsOf(textOf(prompt)) })))
+    done += items.length
+    progress(done)
+  }
+
+  // Union-find, each item's parent shifted by one so that 0 means itself.
+  const parents = new Column()
+  const rootOf = (row: number): number => {
+    let root = row
+    for (let parent = parents.get(root); parent !== 0; parent = parents.get(root)) root = parent - 1
+    for (let at = row; at !== root; ) {
+      const parent = parents.get(at) - 1
+      parents.set(at, root + 1)
+      at = parent
+    }
+    return root
+  }
+  const reader = makeReader(ledger)
+  for (let after = -1; ; ) {
+    const groups = yield* ledger.collisions(after, page)
+    if (groups.length === 0) break
+    after = groups.at(-1)!.band
+    const pairs = new Map<string, readonly [number, number]>()
+    for (const { items } of groups) {
+      // Each with the first and with the one before it: with all others would be the square of a group that may be large.
+      for (let index = 1; index < items.length; index++) {
+        for (const other of new Set([items[0]!, items[index - 1]!])) {
+          pairs.set(`${other} ${items[index]!}`, [other, items[index]!])
+        }
+      }
+    }
+    const all = [...pairs.values()]
+    for (let start = 0; start < all.length; start += page) {
+      const some = all.slice(start, start + page)
+      yield* reader.load(some.flat())
+      const edges: Array<Edge> = []
+      for (const [first, second] of some) {
+        const alike = reader.compare(first, second)
+        if (alike.jaccard < groupFrom) continue
+        edges.push({ first, second, ...alike })
+        const [one, other] = [rootOf(first), rootOf(second)]
+        if (one !== other) parents.set(Math.max(one, other), Math.min(one, other) + 1)
+      }
+      yield* ledger.addEdges(edges)
+    }
+  }
+
+  const removed = new Column()
+  let [exact, near] = [0, 0]
+  for (let after: readonly [number, number] = [-1, -1]; ; ) {
+    const edges = yield* ledger.edges(after, page)
+    if (edges.length === 0) break
+    after = [edges.at(-1)!.second, edges.at(-1)!.first]
+    const objections: Array<Objection> = []
+    for (const edge of edges) {
+      if (edge.jaccard < removeFrom || removed.get(edge.second) === 1 || removed.get(edge.first) === 1) continue
+      removed.set(edge.second, 1)
+      if (edge.exact) exact++
+      else near++
+      objections.push({
+        row: edge.second,
+        reason: edge.exact ? "ExactDuplicate" : "NearDuplicate",
+        detail: edge.exact
+          ? `the same as item ${edge.first}`
+          : `like item ${edge.first}: ${edge.jaccard.toFixed(2)} of ${removeFrom}`
+      })
+    }
+    yield* ledger.object(objections)
+    const rows = new Set(edges.flatMap(({ first, second }) => [first, second]))
+    yield* ledger.cluster([...rows].map((row) => ({ row, cluster: rootOf(row) })))
+  }
+  return { exact, near, answers }
+})

@@ -1,0 +1,103 @@
+/**
+ * axolotl's `chat_template` datasets, with the YAML that names them: https://docs.axolotl.ai/docs/dataset-formats/conversation.html and
+ * https://docs.axolotl.ai/docs/rlhf.html.
+ *
+ * @since 0.1.0
+ */
+import { openaiMessage, templateMessage, toolsOf, turnOf, turnsOf } from "../internal/conversation.ts"
+import type { Writer, Written } from "../Writer.ts"
+
+const entry = (file: string, lines: ReadonlyArray<string>): ReadonlyArray<string> => [
+  `  - path: ${file}`,
+  ...["ds_type: json", "split: train", ...lines].map((line) => `    ${line}`)
+]
+
+const yaml = (
+  head: ReadonlyArray<string>,
+  written: ReadonlyArray<Written>,
+  lines: ReadonlyArray<string>
+): { readonly [file: string]: string } => {
+  const train = written.filter(({ split }) => split === "train")
+  // Only one set is looked at while training: the rest are for later.
+  const test = written.filter(({ split }) => split === "validation")
+  return {
+    "axolotl.yaml": `${[
+      "# The part of axolotl's configuration that names this data. Add base_model and how to train it; paths are relative to this folder.",
+      ...head,
+      "datasets:",
+      ...train.flatMap(({ file }) => entry(file, lines)),
+      ...(test.length === 0 ? [] : ["test_datasets:", ...test.flatMap(({ file }) => entry(file, lines))])
+    ].join("\n")}\n`
+  }
+}
+
+/**
+ * `{"messages": […], "tools": […]}`. Arguments of tools are JSON text, which axolotl reads and which lets tools have arguments of one
+ * name and several types.
+ *
+ * @category writers
+ * @since 0.1.0
+ */
+export const axolotlChat: Writer = {
+  name: "axolotl-chat",
+  unit: "sample",
+  format: "https://docs.axolotl.ai/docs/dataset-formats/conversation.html",
+  row: ({ asked, prompt }, [sample]) => {
+    const turns = turnsOf(prompt)
+    return typeof turns === "string"
+      ? turns
+      : { messages: [...turns, turnOf(sample.answer)].map(openaiMessage), ...toolsOf(asked.settings) }
+  },
+  beside: (_, written) =>
+    yaml([], written, [
+      "type: chat_template",
+      "field_messages: messages",
+      "field_tools: tools",
+      "message_property_mappings:",
+      "  role: role",
+      "  content: content",
+      'roles_to_train: ["assistant"]',
+      "train_on_eos: turn"
+    ])
+}
+
+/**
+ * `{"messages": […], "chosen": {…}, "rejected": {…}}`, for `rl: dpo`.
+ *
+ * @category writers
+ * @since 0.1.0
+ */
+export const axolotlPreference: Writer = {
+  name: "axolotl-preference",
+  unit: "pair",
+  format: "https://docs.axolotl.ai/docs/rlhf.html",
+  row: ({ prompt }, [better, worse]) => {
+    const turns = turnsOf(prompt)
+    if (typeof turns === "string" || worse === undefined) return String(turns)
+    const [chosen, rejected] = [turnOf(better.answer), turnOf(worse.answer)]
+    if (
+      [...turns, chosen, rejected].some((turn) => turn.role === "tool" || ("calls" in turn && turn.calls.length > 0))
+    ) {
+      return "axolotl's chat_template.default has no place for calls of tools"
+    }
+    return {
+      messages: turns.map(templateMessage),
+      chosen: templateMessage(chosen),
+      rejected: templateMessage(rejected)
+    }
+  },
+  beside: (_, written) =>
+    yaml(["rl: dpo"], written, [
+      "type: chat_template.default",
+      "field_messages: messages",
+      "field_chosen: chosen",
+      "field_rejected: rejected",
+      "message_property_mappings:",
+      "  role: role",
+      "  content: content",
+      "roles:",
+      '  user: ["user"]',
+      '  assistant: ["assistant"]',
+      '  system: ["system"]'
+    ])
+}
