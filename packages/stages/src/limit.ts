@@ -297,7 +297,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
     if (learns) {
       lines.push({ charge: Store.pause(`provider:pause:${nameOf(asked)}`), amount: () => 0 })
       for (const [counted, limit] of learnt.get(nameOf(asked)) ?? []) {
-        const amount = (of: Rule.Amounts) => Math.min(limit, amountOf(counted, of))
+        const amount = (of: Rule.Amounts) => Math.min(limit, Rule.amountOf(counted, of))
         lines.push({ charge: ownRate(asked, counted, limit, amount(amounts)), amount })
       }
     }
@@ -455,19 +455,6 @@ const make = Effect.fnUntraced(function* (options: Options) {
 const nothing: Rule.Amounts = { requests: 0, inputTokens: 0, outputTokens: 0, dollars: 0 }
 
 const isLines = <L>(lines: ReadonlyArray<L> | Rule.Rule): lines is ReadonlyArray<L> => Array.isArray(lines)
-
-const amountOf = (counted: Counted, amounts: Rule.Amounts): number => {
-  switch (counted) {
-    case "requests":
-      return amounts.requests
-    case "tokens":
-      return amounts.inputTokens + amounts.outputTokens
-    case "input-tokens":
-      return amounts.inputTokens
-    case "output-tokens":
-      return amounts.outputTokens
-  }
-}
 
 /** The most that could ever be charged at once, at full share. */
 const capacityOf = (

@@ -204,6 +204,28 @@ export const valueOf = (subject: Subject, dimension: Dimension): string => {
   }
 }
 
+/**
+ * How much of what a rule counts a call amounts to.
+ *
+ * @internal
+ */
+export const amountOf = (counts: Rule["counts"], amounts: Amounts): number => {
+  switch (counts) {
+    case "requests":
+      return amounts.requests
+    case "tokens":
+      return amounts.inputTokens + amounts.outputTokens
+    case "input-tokens":
+      return amounts.inputTokens
+    case "output-tokens":
+      return amounts.outputTokens
+    case "dollars":
+      return amounts.dollars
+    case "concurrent":
+      return 1
+  }
+}
+
 const base = ({ by = [], counts, name, only = {} }: Rule) => {
   const allowed = Object.entries(only) as ReadonlyArray<[Dimension, ReadonlyArray<string>]>
   return {
@@ -214,22 +236,7 @@ const base = ({ by = [], counts, name, only = {} }: Rule) => {
         ([dimension, values]) =>
           values.includes(valueOf(subject, dimension)) || (dimension === "model" && values.includes(subject.model))
       ),
-    amount: (amounts: Amounts): number => {
-      switch (counts) {
-        case "requests":
-          return amounts.requests
-        case "tokens":
-          return amounts.inputTokens + amounts.outputTokens
-        case "input-tokens":
-          return amounts.inputTokens
-        case "output-tokens":
-          return amounts.outputTokens
-        case "dollars":
-          return amounts.dollars
-        case "concurrent":
-          return 1
-      }
-    }
+    amount: (amounts: Amounts): number => amountOf(counts, amounts)
   }
 }
 
