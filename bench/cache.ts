@@ -23,6 +23,7 @@ import { layerHashed } from "@interlock/stages/cache/embedder"
 import { canonicalHash } from "@interlock/stages/cache/key"
 import { layer, type Question, SemanticTier } from "@interlock/stages/cache/semantic"
 import { type CacheStore, layerMemory } from "@interlock/stages/cache/store"
+import { layerUsearch } from "@interlock/stages/cache/usearchIndex"
 import { layerScan, VectorIndex } from "@interlock/stages/cache/vectorIndex"
 import { makePlanner, rules, type Segment } from "@interlock/stages/promptCache"
 import { Context, Duration, Effect, Layer, Random } from "effect"
@@ -259,26 +260,41 @@ const table = Effect.fnUntraced(function* () {
   ).pipe(Effect.provide(layerMemory()))
   say("upstreamCallsOf10000", calls, "upstream calls of 10,000 equal ones at once")
 
-  for (const size of [1_000, 10_000, 100_000]) {
-    yield* Effect.gen(function* () {
+  const lookups = (name: string, text: string) => (size: number) =>
+    Effect.gen(function* () {
       const index = yield* VectorIndex
       let seed = 1
-      const vector = () =>
-        Float32Array.from({ length: 384 }, () => {
-          seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) | 0
-          return seed / 2 ** 31
-        })
-      for (let position = 0; position < size; position++) yield* index.add("p", String(position), vector())
-      const times: Array<number> = []
-      for (let query = 0; query < 101; query++) {
-        const asked = vector()
-        const start = performance.now()
-        yield* index.search("p", asked, 10)
-        times.push(performance.now() - start)
+      const uniform = () => {
+        seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) | 0
+        return seed / 2 ** 31
       }
-      say(`lookupMs${size}`, times.sort((a, b) => a - b)[50]!, `semantic lookup p50, ${size} x 384, ms`)
-    }).pipe(Effect.provide(layerScan()))
+      const stored = Array.from({ length: size }, () => Float32Array.from({ length: 384 }, uniform))
+      for (const [position, vector] of stored.entries()) yield* index.add("p", String(position), vector)
+      const times: Array<number> = []
+      let found = 0
+      for (let query = 0; query < 201; query++) {
+        // A stored vector with noise: a cosine of 0.87 to it, and of hardly more than 0.2 to any other.
+        const of = (query * 7_919) % size
+        const asked = stored[of]!.map((component) => component + 0.57 * uniform())
+        const start = performance.now()
+        const [nearest] = yield* index.search("p", asked, 10)
+        times.push(performance.now() - start)
+        if (nearest?.id === String(of)) found++
+      }
+      say(`${name}${size}`, times.sort((a, b) => a - b)[100]!, `${text} p50, ${size} x 384, ms`)
+      return found / times.length
+    })
+  for (const size of [1_000, 10_000, 100_000]) {
+    yield* lookups("lookupMs", "semantic lookup")(size).pipe(Effect.provide(layerScan()))
   }
+  yield* lookups(
+    "usearchMs",
+    "with usearch"
+  )(100_000).pipe(
+    Effect.tap((recall) => Effect.sync(() => say("usearchRecall", recall, "of these, nearest vector found"))),
+    Effect.provide(layerUsearch()),
+    Effect.catchTag("@interlock/stages/VectorIndexError", ({ message }) => Effect.sync(() => console.log(message)))
+  )
   console.log(JSON.stringify(result))
 })
 

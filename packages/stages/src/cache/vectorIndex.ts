@@ -6,7 +6,7 @@
  * @since 0.1.0
  */
 import { Context, Effect, Layer, Schema } from "effect"
-import { type Int8Vectors, typedArrays } from "../internal/int8Scan.ts"
+import { type Int8Vectors, quantise, typedArrays } from "../internal/int8Scan.ts"
 import { type ConfigurationError, invalid } from "./configurationError.ts"
 
 /**
@@ -111,18 +111,6 @@ export const layerScan = (
         partitions.set(name, partition)
         return partition
       }
-      const quantise = (vector: Float32Array): readonly [Int8Array, number] => {
-        let largest = 0
-        let squares = 0
-        for (const component of vector) {
-          squares += component * component
-          largest = Math.max(largest, Math.abs(component))
-        }
-        const bytes = new Int8Array(padded)
-        if (largest === 0) return [bytes, 0]
-        for (let index = 0; index < vector.length; index++) bytes[index] = Math.round((vector[index]! / largest) * 127)
-        return [bytes, largest / 127 / Math.sqrt(squares)]
-      }
       return VectorIndex.of({
         dimension: Effect.sync(() => dimension),
         add: (name, id, vector) =>
@@ -151,7 +139,7 @@ export const layerScan = (
               partition.ids[position] = id
               partition.positions.set(id, position)
             }
-            const [bytes, scale] = quantise(vector)
+            const [bytes, scale] = quantise(vector, padded)
             partition.vectors.write(position, bytes)
             partition.scales[position] = scale
             return Effect.void
@@ -163,7 +151,7 @@ export const layerScan = (
             if (partition === undefined || count < 1) return Effect.succeed([])
             partitions.delete(name)
             partitions.set(name, partition)
-            const [bytes, scale] = quantise(vector)
+            const [bytes, scale] = quantise(vector, padded)
             const { ids, scales } = partition
             const dots = partition.vectors.scan(bytes, ids.length)
             const best: Array<number> = []

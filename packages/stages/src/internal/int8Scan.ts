@@ -16,6 +16,23 @@ export interface Int8Vectors {
   readonly grow: (capacity: number) => Int8Vectors
 }
 
+/**
+ * The vector as int8 numbers, `padded` of them, and what a dot product with it is to be multiplied by so that two such products
+ * make the cosine.
+ */
+export const quantise = (vector: Float32Array, padded: number): readonly [Int8Array, number] => {
+  let largest = 0
+  let squares = 0
+  for (const component of vector) {
+    squares += component * component
+    largest = Math.max(largest, Math.abs(component))
+  }
+  const bytes = new Int8Array(padded)
+  if (largest === 0) return [bytes, 0]
+  for (let index = 0; index < vector.length; index++) bytes[index] = Math.round((vector[index]! / largest) * 127)
+  return [bytes, largest / 127 / Math.sqrt(squares)]
+}
+
 /** Typed arrays: good up to some thousand vectors, and everywhere. */
 export const typedArrays = (
   dimension: number,
