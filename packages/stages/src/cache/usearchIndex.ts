@@ -31,7 +31,7 @@ interface Partition {
  * platform (it has them for Linux with glibc, macOS and Windows).
  *
  * At `maxPerPartition` (1,000,000) the oldest vector makes room, at `maxPartitions` (1,000) the partition unused for longest.
- * `expansion` (64) is how many candidates a search keeps: more of them find more and take longer.
+ * `expansion` (48) is how many candidates a search keeps: more of them find more and take longer.
  * The graph proposes; similarities are worked out from int8 copies, as in the built-in scan, so that thresholds mean the same.
  *
  * ```ts
@@ -58,7 +58,7 @@ export const layerUsearch = (
   Layer.effect(
     VectorIndex,
     Effect.gen(function* () {
-      const { expansion = 64, maxPartitions = 1_000, maxPerPartition = 1_000_000 } = options
+      const { expansion = 48, maxPartitions = 1_000, maxPerPartition = 1_000_000 } = options
       const load = options.load ?? ((): Promise<unknown> => import("usearch"))
       for (const [setting, value] of Object.entries({ expansion, maxPartitions, maxPerPartition })) {
         if (!(value >= 1)) {
@@ -97,7 +97,7 @@ export const layerUsearch = (
             metric: MetricKind.Cos,
             quantization: ScalarKind.I8,
             connectivity: 16,
-            expansion_add: 2 * expansion,
+            expansion_add: Math.max(64, expansion),
             expansion_search: expansion,
             multi: false
           })
