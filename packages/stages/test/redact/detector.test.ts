@@ -1,6 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { merge, rules } from "@interlock/stages/redact/detector"
 import { Effect } from "effect"
+import fc from "fast-check"
+import { beginningAt } from "../../src/internal/redact/beginnings.ts"
+import { identifiers } from "../../src/internal/redact/identifiers.ts"
 
 const found = (text: string) =>
   Effect.map(rules.detect(text), (spans) => spans.map(({ start, end, type }) => [type, text.slice(start, end)]))
@@ -42,7 +45,48 @@ describe("rules", () => {
       expect(yield* found("Wann kommt Herr Schneider?")).toContainEqual(["PERSON", "Schneider"])
     })
   )
+
+  it.effect(
+    "finds places in small letters, with their sides of the sky, and countries with two letters the wrong way round",
+    () =>
+      Effect.gen(function* () {
+        expect(yield* found("i grew up in milwaukee")).toEqual([["LOCATION", "milwaukee"]])
+        expect(yield* found("we live in the zwolsche straat")).toEqual([["LOCATION", "zwolsche"]])
+        expect(yield* found("he lives in north london now")).toEqual([["LOCATION", "north london"]])
+        expect(yield* found("she moved to the Bay Area")).toContainEqual(["LOCATION", "Bay Area"])
+        expect(yield* found("They came back from Brtiain and the U.S. today")).toEqual([
+          ["COUNTRY", "Brtiain"],
+          ["COUNTRY", "U.S."]
+        ])
+        expect(yield* found("i am reading a nice book in the bath")).toEqual([])
+        expect(yield* found("they live in poverty and grew up in hardship")).toEqual([])
+      })
+  )
+
+  it.effect("tries every identifier that may begin where it stands", () =>
+    Effect.gen(function* () {
+      for (const { type, shape, beginnings } of identifiers) {
+        yield* Effect.sync(() =>
+          fc.assert(
+            fc.property(
+              fc.stringMatching(new RegExp(`^${asciiOf(shape.source)}$`)),
+              fc.constantFrom("", " ", ", then 12"),
+              (text, rest) => {
+                shape.lastIndex = 0
+                if (shape.test(text + rest))
+                  expect([type, beginnings.has(beginningAt(text + rest, 0))]).toEqual([type, true])
+              }
+            ),
+            { numRuns: 60 }
+          )
+        )
+      }
+    })
+  )
 })
+
+/** Without looking around and back, which the generator does not know. */
+const asciiOf = (source: string): string => source.replace(/\(\?<?[=!][^)]*\)/g, "").replace(/\\[1-9]/g, "[ .-]?")
 
 describe("merge", () => {
   it("loses nothing, and takes the type of the more confident span", () => {

@@ -121,7 +121,7 @@ export const beginningsOf = (source: string): ReadonlySet<number> => {
   const ofClass = (expression: RegExp): Words => {
     const out = new Set<string>()
     for (let code = 0; code < 128; code++) if (expression.test(String.fromCharCode(code))) out.add(String(kindOf[code]))
-    if (expression.test("é") || expression.test("年")) out.add(other)
+    if (/[^\u0020-\u007e]/.test(expression.source) || expression.test("é") || expression.test("年")) out.add(other)
     return out
   }
 

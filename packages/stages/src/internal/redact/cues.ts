@@ -12,6 +12,11 @@ export const Declared = 32
 /** No name follows in small letters. */
 export const Determiner = 64
 
+/** Nothing but a place follows, even in small letters. */
+export const Home = 128
+/** A place may follow in small letters. */
+export const PlainPlace = 256
+
 const phrases = new Map<string, number>()
 /** The last words of phrases that have several. */
 const endings = new Set<string>()
@@ -37,6 +42,15 @@ for (const kin of "kid son daughter wife husband brother sister friend singer pl
 ))
   add(StrongPerson, `${kin}|${kin},|${kin} named|${kin} called`)
 add(Place, "in|at|near|from|to|visit|visiting|around|city of|town of|university of|home city")
+add(PlainPlace, "in|at|near|from|visit|visiting|around|moved to|flew to|trip to|way to|back to|been to|city of|town of")
+add(
+  Home | PlainPlace | Place,
+  `went to|live in the|lives in the|lived in the|living in the|live in|lives in|lived in|living in|based in|located in|moved to|moving to|born in|grew up in|grow up in|raised in|reside in|resides in|residing in|i'm from|im from|i am from|we are from|he is from|she is from|he's from|she's from
+  |someone from|people from|guy from|girl from|originally from|trip to|flew to|flying to|fly to|flight to|vacation in|holiday in|city of|town of|residents of|arrived in|arrive in|welcome to|greetings from|road to|drive to|driving to|travel to|travelled to|traveled to|travelling to|traveling to`.replaceAll(
+    "\n",
+    ""
+  )
+)
 add(
   StrongPlace,
   `in|arrived at|trip to|way to|i am from|i'm from|near|city of|town of|university of|home city|flew to|moved to|travel to|traveling to|travelling to|traveled to|travelled to|visit`
@@ -91,5 +105,5 @@ export const cuesBefore = (text: string, start: number): number => {
       flags |= phrases.get(text.slice(begin, end).toLowerCase()) ?? 0
     }
   }
-  return spaced ? flags : flags & ~(Place | StrongPlace | Organisation | Determiner)
+  return spaced ? flags : flags & (Person | StrongPerson | Declared)
 }

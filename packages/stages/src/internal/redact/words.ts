@@ -2,6 +2,7 @@
 import * as Cue from "./cues.ts"
 import { cuesBefore } from "./cues.ts"
 import * as Gazetteer from "./gazetteer.ts"
+import { knownCities, knownSpots, oftenMisspelt, ordinaryCities, placeHeads, placeNouns } from "./knownPlaces.ts"
 import type { Found } from "./secrets.ts"
 
 const First = 1
@@ -20,6 +21,14 @@ const Street = 4096
 const Speech = 8192
 const Region = 16384
 const Kin = 32768
+/** A place that everybody knows. */
+const Known = 65536
+/** A word of the name of a place that everybody knows. */
+const PlacePart = 131072
+const PlaceNoun = 262144
+const PlaceHead = 524288
+/** A word in small letters that is in no list, behind a word such as `in`. */
+const Unheard = 1048576
 
 const list = (text: string): ReadonlyArray<string> => text.trim().split(/\s+/)
 
@@ -77,6 +86,15 @@ const streets = list(
   "street st avenue ave road rd lane ln drive dr boulevard blvd court ct place square terrace way highway hwy parkway crescent close alley quay flats trail circle strasse straße str weg gasse platz allee rue chemin impasse via viale corso piazza vicolo largo strada calle avenida plaza paseo carretera camino c rua travessa estrada praça ulica ul aleja os náměstí nám ulice utca út útja tér straat laan plein gracht dreef kade singel gatan gata vägen väg gränd vej gade allé veien vei gate katu tie kuja polku"
 )
 /** States of the US and provinces of Canada and Australia, by their letters: in capitals, where a place is expected. */
+/** Countries that people are called like. */
+const directions = new Set(
+  list(
+    "north south east west northern southern eastern western central upper lower greater downtown midtown uptown upstate"
+  )
+)
+const direction =
+  /(?<![\p{L}\p{N}])(?:north|south|east|west|northern|southern|eastern|western|central|downtown|midtown|uptown|upstate) $/iu
+const namesakes = new Set(list("chad jordan dominique dominika maurice mauricio dania guadalupe ascension georgia"))
 const stateCodes = new Set(
   list(
     "AL AK AZ AR CA CO CT DE FL GA HI IA ID IL IN KS KY LA MA MD ME MI MN MO MS MT NC ND NE NH NJ NM NV NY OH OK OR PA RI SC SD TN TX UT VA VT WA WI WV WY BC AB ON QC NSW QLD"
@@ -96,6 +114,7 @@ const kin = list(
 
 let flags: Map<string, number> | undefined
 let places: Set<string>
+let knownPlaces: Set<string>
 let countryNames: Set<string>
 const load = (): Map<string, number> => {
   if (flags !== undefined) return flags
@@ -126,6 +145,26 @@ const load = (): Map<string, number> => {
   putPlaces(Gazetteer.regions, Region)
   putPlaces(Gazetteer.countries, Country)
   put([...regionsShort], Country)
+  putPlaces(knownCities, City)
+  putPlaces(knownSpots, Region)
+  knownPlaces = new Set(`${knownCities}|${knownSpots}`.split("|"))
+  for (const place of knownPlaces) {
+    if (place.includes(" "))
+      put(
+        place.split(" ").filter((word) => !particles.includes(word) && word.length > 2),
+        PlacePart
+      )
+    else put([place], Known)
+  }
+  for (const country of oftenMisspelt.split(" ")) {
+    for (let i = 1; i + 1 < country.length; i++) {
+      const written = `${country.slice(0, i)}${country[i + 1]}${country[i]}${country.slice(i + 2)}`
+      if (!map.has(written)) put([written], Country)
+    }
+  }
+  put(list(ordinaryCities), Common)
+  put(list(placeNouns), PlaceNoun)
+  put(list(placeHeads), PlaceHead)
   put(
     Gazetteer.commonWords.split("|").filter((word) => !word.includes(" ")),
     Common
@@ -174,8 +213,7 @@ let table: Int32Array | undefined
 const index = (map: ReadonlyMap<string, number>): Int32Array => {
   const out = new Int32Array(slots * 2)
   for (const [word, flag] of map) {
-    let hash = seed
-    for (let i = 0; i < word.length; i++) hash = mix(hash, word.charCodeAt(i))
+    const hash = hashOf(word)
     let slot = (hash ^ (hash >>> 15)) & (slots - 1)
     while (out[slot * 2 + 1] !== 0 && out[slot * 2] !== hash) slot = (slot + 1) & (slots - 1)
     out[slot * 2] = hash
@@ -195,8 +233,16 @@ const flagOf = (table: Int32Array, hash: number): number => {
 const composed = /[-'’`]|^GmbH$|^(?:Mc|Mac|De|Di|Da|La|Le|Van|Von|Fitz|O)\p{Lu}\p{Ll}+$/u
 
 /** What a word in small letters must be to matter, and what matters though the word is an ordinary one. */
-const telling = First | Last | City | Country | Region | Demonym | Day | Title | PlaceStart | Particle
-const kept = Title | Day | PlaceStart | Particle
+const telling = First | Last | City | Country | Region | Demonym | Day | Title | PlaceStart | PlacePart | Particle
+const kept = Title | Day | PlaceStart | Particle | PlacePart
+
+const hashOf = (word: string): number => {
+  let hash = seed
+  for (let i = 0; i < word.length; i++) hash = mix(hash, word.charCodeAt(i))
+  return hash
+}
+const article = hashOf("the")
+const beforePlaces = new Set(["in", "to", "from", "of"].map(hashOf))
 
 /** The words that may matter: those with a capital, and those that a list knows. */
 const tokens = (text: string): { readonly list: ReadonlyArray<Token>; readonly upper: boolean } => {
@@ -205,6 +251,8 @@ const tokens = (text: string): { readonly list: ReadonlyArray<Token>; readonly u
   let words = 0
   let upperWords = 0
   const length = text.length
+  // Where the word behind `in` and its like begins.
+  let behind = -1
   for (let i = 0; i < length; ) {
     const first = classOf(text.charCodeAt(i))
     if (first === 3) {
@@ -256,6 +304,8 @@ const tokens = (text: string): { readonly list: ReadonlyArray<Token>; readonly u
     }
     if (shape !== "l" || ((flag & telling) !== 0 && ((flag & (Stop | Common)) === 0 || (flag & kept) !== 0)))
       list.push({ start, end: i, flag, shape })
+    else if (flag === 0 && start === behind && i - start > 3) list.push({ start, end: i, flag: Unheard, shape })
+    if (i - start < 5 && (beforePlaces.has(hash) || (start === behind && hash === article))) behind = i + 1
   }
   return { list, upper: upperWords > words / 2 }
 }
@@ -359,6 +409,14 @@ export const words = (text: string, out: Array<Found>, minimum: number): void =>
       push(token.start, token.end, "NRP", 0.6)
       continue
     }
+    if (token.shape === "I" && text[token.start] === "U" && i + 1 < list.length) {
+      const next = list[i + 1] as Token
+      if (next.shape === "I" && /[SK]/.test(text[next.start] as string) && /^ ?\. ?$/.test(between(i))) {
+        push(token.start, text[next.end] === "." ? next.end + 1 : next.end, "COUNTRY", 0.8)
+        i++
+        continue
+      }
+    }
     // Forms of address, and the names behind them.
     if (
       token.flag & Title &&
@@ -386,13 +444,23 @@ export const words = (text: string, out: Array<Found>, minimum: number): void =>
       }
     }
     // Places of several words.
-    if (token.flag & PlaceStart && (capital || !(token.flag & (Stop | Particle)))) {
+    if (token.flag & PlaceStart && (capital || token.flag & PlacePart || !(token.flag & (Stop | Particle)))) {
       let stop = -1
       for (let j = i + 1; j < Math.min(list.length, i + 6) && /^[ -]$/.test(between(j - 1)); j++) {
         if (places.has(text.slice(token.start, (list[j] as Token).end).toLowerCase())) stop = j
       }
-      if (stop > 0 && (capital || sizeOf(list[stop] as Token) > 4)) {
-        const place = text.slice(token.start, (list[stop] as Token).end)
+      if (capital)
+        for (let j = stop + 1; stop > 0 && j < list.length && between(j - 1) === " "; j++) {
+          if ((list[j] as Token).shape !== "T" || !((list[j] as Token).flag & (PlaceNoun | Street))) break
+          stop = j
+        }
+      const place = stop < 0 ? "" : text.slice(token.start, (list[stop] as Token).end)
+      if (
+        stop > 0 &&
+        (capital ||
+          knownPlaces.has(place.toLowerCase()) ||
+          (!(token.flag & (Stop | Particle)) && sizeOf(list[stop] as Token) > 4))
+      ) {
         push(
           token.start,
           (list[stop] as Token).end,
@@ -491,7 +559,7 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
     if (placeKnown) {
       const person =
         nameFlag(token) &&
-        !(token.flag & Country) &&
+        (!(token.flag & Country) || namesakes.has(text.slice(token.start, token.end).toLowerCase())) &&
         !(
           cues & Cue.Place &&
           !(token.flag & First && !/\b(?:in|at)\s+$/i.test(text.slice(Math.max(0, token.start - 5), token.start)))
@@ -503,7 +571,7 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
           token.start,
           token.end,
           token.flag & Country ? "COUNTRY" : "LOCATION",
-          token.flag & Country ? 0.8 : (cues & Cue.Place) > 0 ? 0.75 : 0.55
+          token.flag & Country ? 0.8 : cues & Cue.Place ? 0.75 : token.flag & Known ? 0.6 : 0.55
         )
       return to
     }
@@ -517,7 +585,7 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
     } else if (token.flag & Common || token.shape === "U") {
       if (token.shape === "U" && !upperText && sizeOf(token) > 3 && cues & Cue.StrongPlace && !(token.flag & Common))
         push(token.start, token.end, "LOCATION", 0.55)
-    } else if (cues & Cue.StrongPlace) push(token.start, token.end, "LOCATION", 0.6)
+    } else if (cues & (Cue.StrongPlace | Cue.Home)) push(token.start, token.end, "LOCATION", 0.6)
     else if (cues & Cue.Organisation) push(token.start, token.end, "ORGANIZATION", 0.55)
     else if (
       /^(?:'s|’s| ' s| ´ s)\b/.test(after) ||
@@ -528,6 +596,22 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
     return to
   }
   // Several words.
+  if (
+    run.length < 4 &&
+    directions.has(text.slice(head.start, head.end).toLowerCase()) &&
+    run.slice(1).every((token) => (token.flag & (City | Country | Region)) > 0 && !(token.flag & Common))
+  ) {
+    push(head.start, tail.end, "LOCATION", 0.7)
+    return to
+  }
+  if (
+    (tail.flag & PlaceNoun || head.flag & PlaceHead) &&
+    (ordinary < run.length || cues & Cue.Place) &&
+    (!(head.flag & First) || head.flag & (City | Country | Region | Stop | Common) || cues & Cue.PlainPlace)
+  ) {
+    push(head.start, tail.end, "LOCATION", 0.6)
+    return to
+  }
   const initial = run.some((token, i) => i > 0 && i < run.length - 1 && token.shape === "I")
   const capitalsOnly = run.every((token) => token.shape === "U")
   const location = run.every((token) => (token.flag & (City | Country | Region)) > 0)
@@ -548,7 +632,7 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
             : 0.85
     )
   else if (cues & Cue.StrongPerson) push(head.start, tail.end, "PERSON", 0.75)
-  else if (cues & Cue.StrongPlace && known < run.length) push(head.start, tail.end, "LOCATION", 0.6)
+  else if (cues & (Cue.StrongPlace | Cue.Home) && known < run.length) push(head.start, tail.end, "LOCATION", 0.6)
   else if (known > 0 && ordinary === 0) push(head.start, tail.end, "PERSON", 0.7)
   else if (cues & Cue.Organisation) push(head.start, tail.end, "ORGANIZATION", 0.55)
   else if (ordinary === 0 && !capitalsOnly) push(head.start, tail.end, "PERSON", 0.55)
@@ -558,6 +642,10 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
   }
   return to
 }
+
+/** Endings that words have and names of places seldom. */
+const wordlike =
+  /(?:ing|ed|ly|ness|ment|tion|sion|ity|ism|ist|ful|less|ous|ive|ance|ence|able|ible|ship|hood|ties|ies)$/
 
 const lowers = (text: string, list: ReadonlyArray<Token>, from: number, push: Push): number => {
   const token = list[from] as Token
@@ -570,14 +658,26 @@ const lowers = (text: string, list: ReadonlyArray<Token>, from: number, push: Pu
     push(token.start, token.end, "COUNTRY", 0.6)
     return from
   }
-  if (
-    token.flag & City &&
+  const place =
+    (token.flag & (City | Region | Unheard)) > 0 &&
     !(token.flag & (Stop | Common | Particle | Organisation | Street)) &&
-    sizeOf(token) > 3 &&
-    cuesBefore(text, token.start) & Cue.Place
-  ) {
-    push(token.start, token.end, "LOCATION", 0.6)
-    return from
+    sizeOf(token) > 3
+  if (place) {
+    const cues = cuesBefore(text, token.start)
+    const side = token.flag & Known ? direction.exec(text.slice(Math.max(0, token.start - 10), token.start)) : null
+    if (side !== null) {
+      push(token.start - side[0].length, token.end, "LOCATION", 0.55)
+      return from
+    }
+    const known = (token.flag & Known) > 0
+    const heard =
+      token.flag & Unheard
+        ? cues & Cue.Home && !wordlike.test(text.slice(token.start, token.end))
+        : cues & Cue.PlainPlace || (known && cues & Cue.Place) || (known && !(token.flag & (First | Last)))
+    if (heard && !isGlued(text, token.start, token.end)) {
+      push(token.start, token.end, "LOCATION", cues & Cue.Place ? 0.6 : 0.55)
+      return from
+    }
   }
   if (!usable(token)) return from
   if (/[\w/@#.$-]/.test(text[token.start - 1] ?? " ") || /[\w/@(=]/.test(text[token.end] ?? " ")) return from
