@@ -6,8 +6,8 @@
  * any script. What it does not know it passes over, and a prompt of which it knows nothing becomes an abstract picture. The
  * same prompt, size and seed give the same picture; live replies bring pictures of the work in progress.
  *
- * Its two models are in the catalogue with declared prices: `offline-image` paints, `offline-sketch` is cheaper, draws smaller
- * pictures in pale colours on plain paper, and at most four.
+ * Its two models are in the catalogue with declared prices: `offline-image` paints; `offline-sketch` is cheaper, and draws
+ * smaller pictures in paler colours, at most four at once.
  *
  * ```ts
  * import { Models, OfflineImageModel } from "@interlock/providers"

@@ -68,6 +68,7 @@ interface Spot {
 /** Columns and rows in which the relations hold: whatever is related stands together, the rest side by side. */
 const spots = (scene: Scene): ReadonlyArray<Spot> => {
   const placed = new Map<number, Spot>()
+  const sky = horizonOf(scene) > 0
   const nextColumn = { sky: 0, free: 0, ground: 0, sea: 0 }
   const weight = ({ sides }: { readonly sides: ReadonlyArray<Side> }) =>
     sides.includes("left") ? -1 : sides.includes("right") ? 1 : 0
@@ -111,7 +112,7 @@ const spots = (scene: Scene): ReadonlyArray<Spot> => {
         queue.push(other)
       }
     }
-    const home = own.size === 1 ? (kinds[scene.things[root]!.kind]?.home ?? "free") : "ground"
+    const home = own.size === 1 && sky ? (kinds[scene.things[root]!.kind]?.home ?? "free") : "ground"
     const least = Math.min(...[...own.values()].map((one) => one.column))
     const start = own.size === 1 ? nextColumn[home] : Math.max(nextColumn.ground, nextColumn.free, nextColumn.sea)
     let end = start
@@ -125,6 +126,9 @@ const spots = (scene: Scene): ReadonlyArray<Spot> => {
   }
   return scene.things.map((_, index) => placed.get(index)!)
 }
+
+/** What everything else is before. */
+const farthest: ReadonlySet<string> = new Set(["sun", "moon", "rainbow"])
 
 const deckOf = (kind: string): readonly [up: number, aside: number] => {
   const known = kinds[kind]
@@ -190,7 +194,8 @@ export const place = (scene: Scene, random: () => number, aspect: number): Reado
       0.035,
       Math.min(
         wanted,
-        room * Math.max(1, kind.size * 0.9),
+        room *
+          Math.max(1, width === 1 ? kind.size * 0.9 : Math.min(thing.kind === "rainbow" ? 1.7 : 1.3, kind.size * 0.9)),
         support === undefined ? Number.POSITIVE_INFINITY : support.size * 0.62
       )
     )
@@ -207,6 +212,7 @@ export const place = (scene: Scene, random: () => number, aspect: number): Reado
                 : landOf(scene) + 0.05 + 0.05 * random() + rowShare * 0.08
               : (bandTop === 0.22 ? 0.36 : 1 - bottom) - horizon * (0.3 + 0.1 * random()) + rowShare * 0.24
             : (bandTop ?? 0.5 + rowShare * 0.5) - bottom * 0.4
+    const edge = many === 1 ? Math.min(0.5, (size * 0.46) / wide) : 0.02
     const group: Array<Placed> = []
     for (let one = 0; one < many; one++) {
       const row = Math.floor(one / inColumns)
@@ -216,7 +222,7 @@ export const place = (scene: Scene, random: () => number, aspect: number): Reado
       const dy = inRows === 1 ? 0 : row - (inRows - 1) / 2
       const stepX = Math.min(cellWidth / inColumns, size * (kind.home === "sky" ? 1.5 : 1.08)) / wide
       const stepY = (stands ? size * 0.34 : Math.min(cellHeight / inRows, size * 1.12)) / high
-      const loose = many > 1 ? 0.06 : 0.015
+      const loose = many === 1 ? 0.015 : kind.home === "sky" ? 0.3 : 0.06
       const x =
         (support === undefined ? centre : support.x + (support.size * aside) / wide) +
         dx * stepX +
@@ -228,13 +234,13 @@ export const place = (scene: Scene, random: () => number, aspect: number): Reado
       group.push({
         kind: kinds[thing.kind] === undefined ? "circle" : thing.kind,
         colour,
-        x: Math.min(0.98, Math.max(0.02, x)),
+        x: Math.min(1 - edge, Math.max(edge, x)),
         y:
           horizon > 0
             ? Math.min(0.99, Math.max(0.04, y))
             : Math.min(1 - bottom - (size * 0.52) / high, Math.max((size * 0.52) / high, y)),
         size: size * depth * (many > 2 ? 0.94 + random() * 0.12 : 1),
-        near: support === undefined ? y : support.near + 0.001
+        near: support !== undefined ? support.near + 0.001 : farthest.has(thing.kind) ? -1 : y
       })
     }
     bases[index] = group[0]!

@@ -137,7 +137,7 @@ const lists: {
     duck: "duck|鸭子",
     umbrella: "umbrella|parasol|雨伞|伞",
     apple: "apple|苹果",
-    cup: "cup|mug|coffee|tea|杯子|咖啡|茶杯|茶",
+    cup: "cup of coffee|cup of tea|cup|mug|coffee|tea|杯子|咖啡|茶杯|茶",
     book: "book|书本|书",
     lamp: "lamp|lantern|street lamp|灯笼|路灯|灯",
     cake: "cake|birthday cake|蛋糕",
