@@ -1,13 +1,17 @@
+import { randomUUID } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
 import { Pipeline } from "@interlock/core"
 import { GenAi, SafePrompt } from "@interlock/model"
+import * as Stores from "@interlock/redis/stores"
 import { AuditLog } from "@interlock/stages/audit"
 import { Laws, ScriptedModel } from "@interlock/testing"
 import * as Report from "@interlock/workload/Report"
 import { run } from "@interlock/workload/Workload"
-import { Effect, Stream } from "effect"
+import { ConfigProvider, Effect, Layer, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import fc from "fast-check"
-import { close, facts, services, stages } from "./pipeline.ts"
+import * as Server from "../../packages/redis/test/server.ts"
+import { close, facts, servicesOn, stages } from "./pipeline.ts"
 
 const calls = Effect.flatMap(AuditLog, (log) =>
   Stream.runFold(
@@ -41,16 +45,29 @@ const canary = fc.oneof(
   }))
 )
 
-describe("the reference pipeline", () => {
-  it.effect("unary", () => Laws.unary(subject).pipe(Effect.provide(services)))
-  it.effect("chunking", () => Laws.chunking(subject).pipe(Effect.provide(services)))
-  it.effect("partial", () => Laws.partial(subject).pipe(Effect.provide(services)))
-  it.effect("release", () => Laws.release(subject).pipe(Effect.provide(services)))
+const environment = (variables: Record<string, string>) => ConfigProvider.layer(ConfigProvider.fromUnknown(variables))
+
+const inMemory = servicesOn(Stores.layerFromEnvironment()).pipe(Layer.provide(environment({})))
+// A name of its own for each test, in case the server is one that the environment gives.
+const onRedis = Layer.unwrap(
+  Effect.map(Server.url, (url) =>
+    servicesOn(Stores.layerFromEnvironment({ name: randomUUID() })).pipe(Layer.provide(environment({ REDIS_URL: url })))
+  )
+)
+
+describe.each([
+  ["in memory", inMemory],
+  ["on Redis", onRedis]
+] as const)("the reference pipeline %s", (_, services) => {
+  it.effect("unary", () => Laws.unary(subject).pipe(TestClock.withLive, Effect.provide(services)))
+  it.effect("chunking", () => Laws.chunking(subject).pipe(TestClock.withLive, Effect.provide(services)))
+  it.effect("partial", () => Laws.partial(subject).pipe(TestClock.withLive, Effect.provide(services)))
+  it.effect("release", () => Laws.release(subject).pipe(TestClock.withLive, Effect.provide(services)))
   it.effect("one record", () =>
     Laws.oneRecord(
       subject,
       Effect.map(calls, (known) => known.size)
-    ).pipe(Effect.provide(services))
+    ).pipe(TestClock.withLive, Effect.provide(services))
   )
 
   it.effect("no leak", () =>
@@ -61,7 +78,7 @@ describe("the reference pipeline", () => {
       prompts: canary,
       tracing: GenAi.tracing,
       examples: 100
-    }).pipe(Effect.provide(services))
+    }).pipe(TestClock.withLive, Effect.provide(services))
   )
 
   it.effect("answers an equal question from the cache, with what it saved", () =>
@@ -73,7 +90,7 @@ describe("the reference pipeline", () => {
       assert.strictEqual(model.calls(), 1)
       assert.strictEqual(second.text, first.text)
       assert.strictEqual(second.metadata["costUsd"], 0)
-    }).pipe(Effect.provide(services))
+    }).pipe(TestClock.withLive, Effect.provide(services))
   )
 
   it.effect("classifies, selects, and reports its cost beside always strong, always cheapest and chance", () =>
@@ -114,7 +131,7 @@ describe("the reference pipeline", () => {
       assert.isBelow(routing.chosenUsd, routing.alwaysStrongUsd)
       const table = Report.table(report)
       for (const row of ["Predicted cost", "always strong", "always cheapest", "by chance"]) assert.include(table, row)
-    }).pipe(Effect.provide(services))
+    }).pipe(TestClock.withLive, Effect.provide(services))
   )
 
   it.effect("shows its stages in order", () =>
@@ -137,6 +154,7 @@ describe("the reference pipeline", () => {
             "cache",
             "limit",
             "budget",
+            "cachePrompt",
             "retry"
           ],
           "scriptedModel"
