@@ -1,12 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
 import { type Handler, Pipeline, Reply } from "@interlock/core"
-import { Caller, Chat, Journal, type ModelError, Part, Prompt, RawPrompt, SafePrompt } from "@interlock/model"
+import { Caller, Chat, Journal, Part, Prompt, RawPrompt, SafePrompt } from "@interlock/model"
 import { first, fuse, fusionOf, logOdds, selfConsistency, synthesize, vote, weighted } from "@interlock/stages/fuse"
 import { choice, finalNumber, normalized } from "@interlock/stages/fuse/extract"
 import { redact } from "@interlock/stages/redact"
 import { Detector } from "@interlock/stages/redact/detector"
 import { Vault } from "@interlock/stages/redact/vault"
-import { Laws, ScriptedModel } from "@interlock/testing"
+import { ScriptedModel } from "@interlock/testing"
 import { Context, Effect, Fiber, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 
@@ -252,25 +252,7 @@ describe("first", () => {
   )
 })
 
-describe("the laws", () => {
-  const subject = (make: (model: Handler.Handler<never, Part.Part, ModelError.ModelError>) => Handler.Any) => ({
-    facts: (text: string) => RawPrompt.context(Prompt.make(text)),
-    examples: 20,
-    seed: 1,
-    close: (model: Handler.Handler<never, Part.Part, ModelError.ModelError>) =>
-      close(make(model) as Handler.Handler<never, Part.Part, ModelError.ModelError>)
-  })
-
-  it.effect("first keeps them all", () => Laws.all(subject((model) => fuse("f", { one: model, two: model }, first()))))
-
-  it.effect("vote keeps unary and chunking; it streams nothing that it may take back", () =>
-    Effect.gen(function* () {
-      const voting = subject((model) => fuse("f", { one: model, two: model }, vote(), { quorum: 2 }))
-      yield* Laws.unary(voting)
-      yield* Laws.chunking(voting)
-    })
-  )
-
+describe("interruption", () => {
   it.effect("an interrupt while members are at work releases what they hold", () =>
     Effect.gen(function* () {
       const hanging = yield* ScriptedModel.make([{ hang: true }])

@@ -32,6 +32,8 @@ export interface Step {
   readonly deltas?: ReadonlyArray<string>
   /** The parts of the answer as they are, instead of a text. */
   readonly parts?: ReadonlyArray<Part.Part>
+  /** How it replies, whatever its caller wishes. */
+  readonly reply?: "whole" | "live"
   /** Waits before the first part. Use `TestClock` to let it pass. */
   readonly delay?: Duration.Input
   /** Fails before the first part. */
@@ -105,7 +107,7 @@ const replyOf = (step: Step): Effect.Effect<Reply.Reply<Part.Part, ModelError.Mo
     if (step.hang === true) return yield* Effect.never
     if (step.fail !== undefined) return yield* step.fail
     const text = step.text ?? step.deltas?.join("") ?? ""
-    const delivery = yield* Reply.Delivery
+    const delivery = step.reply ?? (yield* Reply.Delivery)
     if (delivery === "whole" && step.cutAfter === undefined) {
       return Reply.whole(step.parts ?? Part.text(text, step.usage))
     }

@@ -14,7 +14,8 @@ const subject = <S extends Stage.Any>(stage: S) => ({
   facts,
   close: (model: Model) => start.use(stage as never).to(model as never) as Closed
 })
-const law = (broken: Effect.Effect<void, Laws.LawBroken>) => Effect.map(Effect.flip(broken), (error) => error.law)
+const law = (broken: Effect.Effect<Laws.Verdict, Laws.LawBroken>) =>
+  Effect.map(Effect.flip(broken), (error) => error.law)
 
 describe("Laws", () => {
   it.effect("hold for a stage that does nothing, and for one that maps parts", () =>
@@ -66,6 +67,51 @@ describe("Laws", () => {
           )
       )
       assert.strictEqual(yield* law(Laws.partial(subject(broken))), "partial")
+    })
+  )
+
+  it.effect("unary finds a stage that takes a live reply for a whole one when its model does not as wished", () =>
+    Effect.gen(function* () {
+      const broken = Stage.around<{ in: Part.Part }>()("broken", { needs: {} }, (_, next) =>
+        Effect.flatMap(Reply.Delivery, (wish) =>
+          Effect.map(next(), (reply) => (reply._tag === "Live" && wish === "whole" ? Reply.whole([]) : reply))
+        )
+      )
+      assert.strictEqual(yield* law(Laws.unary(subject(broken))), "unary")
+    })
+  )
+
+  it.effect("a stage that answers whole is told that partial does not apply, and is held to its word", () =>
+    Effect.gen(function* () {
+      const why = "it waits for the end"
+      const collects = Stage.around<{ in: Part.Part }>()("collects", { needs: {} }, (_, next) =>
+        Effect.map(Effect.flatMap(next(), Reply.collect), Reply.whole)
+      )
+      const verdicts = yield* Laws.all({ ...subject(collects), answersWhole: why })
+      assert.deepStrictEqual(verdicts, [
+        { law: "unary", outcome: "holds" },
+        { law: "chunking", outcome: "holds" },
+        { law: "partial", outcome: "does not apply", why },
+        { law: "release", outcome: "holds" }
+      ])
+      const streams = { ...subject(Stage.around("streams", { needs: {} }, (_, next) => next())), answersWhole: why }
+      assert.strictEqual(yield* law(Laws.partial(streams)), "partial")
+      assert.strictEqual(yield* law(Laws.release(streams)), "release")
+    })
+  )
+
+  it.effect("the calls that are read whole before the one that goes up are left out, and released too", () =>
+    Effect.gen(function* () {
+      const twice = Stage.around<{ in: Part.Part }>()("twice", { needs: {} }, (_, next) =>
+        Effect.andThen(Effect.flatMap(next(), Reply.collect), next())
+      )
+      for (const verdict of yield* Laws.all({ ...subject(twice), asksFirst: 1 })) {
+        assert.strictEqual(verdict.outcome, "holds")
+      }
+      const forgets = Stage.around<{ in: Part.Part }>()("forgets", { needs: {} }, (_, next) =>
+        Effect.flatMap(Scope.make(), (forgotten) => Effect.andThen(Scope.provide(next(), forgotten), next()))
+      )
+      assert.strictEqual(yield* law(Laws.release({ ...subject(forgets), asksFirst: 1 })), "release")
     })
   )
 
