@@ -1,6 +1,7 @@
 /**
  * The laws of pipelines, for every stage of `@interlock/stages`. `covered` names each stage, handler and strategy that a module
  * exports, and how it is put under the laws; the compiler holds it to be complete, so a new stage without laws does not build.
+ * What replies with parts of its own (`chain`) has laws in a file of its own.
  */
 import { readdirSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
@@ -26,8 +27,10 @@ import { budget, layer as layerBudgets } from "@interlock/stages/budget"
 import { cache } from "@interlock/stages/cache"
 import { CacheStore, layerMemory as cacheMemory } from "@interlock/stages/cache/store"
 import { cascade, selfAgreement, verifier } from "@interlock/stages/cascade"
+import { checkImageRequest } from "@interlock/stages/checkImageRequest"
 import { CheckPolicy, checkRequest } from "@interlock/stages/checkRequest"
 import { classify, layer as layerClassifier, layerTest } from "@interlock/stages/classify"
+import { collect, layerMemory as layerCollected } from "@interlock/stages/collect"
 import { fallback, fallbackWith } from "@interlock/stages/fallback"
 import {
   bestOf,
@@ -48,7 +51,7 @@ import { redact } from "@interlock/stages/redact"
 import { Detector } from "@interlock/stages/redact/detector"
 import { Vault } from "@interlock/stages/redact/vault"
 import { layerBudget as layerRetryBudget, layerUnlimited, retry, retryWith } from "@interlock/stages/retry"
-import { layerCheapest, selectModel, selectModelUnclassified } from "@interlock/stages/selectModel"
+import { layerCheapest, layerFixed, selectModel, selectModelUnclassified } from "@interlock/stages/selectModel"
 import { totalCost } from "@interlock/stages/totalCost"
 import { Laws } from "@interlock/testing"
 import { Context, Effect, Layer, Stream } from "effect"
@@ -72,8 +75,11 @@ const modules = {
   budget: await import("@interlock/stages/budget"),
   cache: await import("@interlock/stages/cache"),
   cascade: await import("@interlock/stages/cascade"),
+  chain: await import("@interlock/stages/chain"),
+  checkImageRequest: await import("@interlock/stages/checkImageRequest"),
   checkRequest: await import("@interlock/stages/checkRequest"),
   classify: await import("@interlock/stages/classify"),
+  collect: await import("@interlock/stages/collect"),
   fallback: await import("@interlock/stages/fallback"),
   fuse: await import("@interlock/stages/fuse"),
   hedge: await import("@interlock/stages/hedge"),
@@ -283,6 +289,15 @@ const covered: Covered = {
       )
     ]
   },
+  checkImageRequest: {
+    checkImageRequest: [
+      lawful(
+        "checkImageRequest",
+        (model) => safe.use(checkImageRequest).to(model),
+        layerFixed({ provider: "offline", model: "offline-image" })
+      )
+    ]
+  },
   checkRequest: {
     checkRequest: [
       lawful("checkRequest", (model) => safe.use(checkRequest).to(model), none),
@@ -302,6 +317,7 @@ const covered: Covered = {
       )
     ]
   },
+  collect: { collect: [lawful("collect", (model) => safe.use(collect).to(model), layerCollected)] },
   fallback: {
     fallback: [lawful("fallback", (model) => safe.use(fallback).to(model), layerUnlimited)],
     fallbackWith: [
@@ -462,7 +478,11 @@ describe("the list of stages", () => {
     const files = readdirSync(new URL("../packages/stages/src/", import.meta.url), { withFileTypes: true })
       .filter((file) => file.isFile() && file.name !== "index.ts")
       .map((file) => file.name.replace(/\.ts$/u, ""))
-    assert.deepStrictEqual(files.sort(), Object.keys(modules).sort())
+    assert.deepStrictEqual(
+      files.sort(),
+      Object.keys(modules).sort(),
+      "a module of @interlock/stages is not in `modules` above: add it there, and what it makes to `covered`"
+    )
   })
 
   it("has a stage, a handler or a strategy of every name that it says", () => {
