@@ -35,11 +35,13 @@ import * as ScriptedModel from "./ScriptedModel.ts"
  * @category models
  * @since 0.1.0
  */
-export interface Subject<Input, E, R> {
+export interface Subject<Input, E, R, Whole = Chat.Answer> {
   readonly close: (
     model: Handler.Handler<never, Part.Part, ModelError.ModelError>
-  ) => Pipeline.Closed<Input, Part.Part, Chat.Answer, E, R>
+  ) => Pipeline.Closed<Input, Part.Part, Whole, E, R>
   readonly facts: (text: string) => Context.Context<Input>
+  /** The protocol of the pipeline, where it is not that of conversations. */
+  readonly protocol?: Pipeline.Protocol<Part.Part, Whole>
   /**
    * Why the stages answer whole even a caller who streams, where they do. The law of partial replies does not apply then; instead
    * it is seen to that nothing goes up before the model has ended.
@@ -129,7 +131,11 @@ const words = fc.array(
   }
 )
 
-const seen = (answer: Chat.Answer) => JSON.stringify([answer.text, answer.reasoning, answer.finishReason])
+/** What a whole reply says; what is said about it (usage, cost) may differ from call to call. */
+const seen = (whole: object) => JSON.stringify({ ...whole, usage: undefined, metadata: undefined })
+
+const protocolOf = (subject: Subject<any, any, any, any>): Pipeline.Protocol<Part.Part, any> =>
+  subject.protocol ?? Chat.protocol
 
 /**
  * **unary**: `run` equals the fold of `stream`, whether or not the model replies as its caller wishes.
@@ -137,7 +143,9 @@ const seen = (answer: Chat.Answer) => JSON.stringify([answer.text, answer.reason
  * @category laws
  * @since 0.1.0
  */
-export const unary = <Input, E, R>(subject: Subject<Input, E, R>): Effect.Effect<Verdict, LawBroken, R> =>
+export const unary = <Input, E, R, Whole extends object>(
+  subject: Subject<Input, E, R, Whole>
+): Effect.Effect<Verdict, LawBroken, R> =>
   property(
     "unary",
     subject,
@@ -155,7 +163,8 @@ export const unary = <Input, E, R>(subject: Subject<Input, E, R>): Effect.Effect
           return ran._tag === streamed._tag ? undefined : `run ends in ${ran._tag}, stream in ${streamed._tag}`
         }
         if (whole.calls() + live.calls() > 0) reached()
-        const folded = streamed.value.reduce(Chat.protocol.append, Chat.protocol.empty())
+        const { append, empty } = protocolOf(subject)
+        const folded = streamed.value.reduce(append, empty())
         return seen(ran.value) === seen(folded) ? undefined : `run gives ${seen(ran.value)}, stream ${seen(folded)}`
       })
   )
@@ -166,7 +175,9 @@ export const unary = <Input, E, R>(subject: Subject<Input, E, R>): Effect.Effect
  * @category laws
  * @since 0.1.0
  */
-export const chunking = <Input, E, R>(subject: Subject<Input, E, R>): Effect.Effect<Verdict, LawBroken, R> =>
+export const chunking = <Input, E, R, Whole extends object>(
+  subject: Subject<Input, E, R, Whole>
+): Effect.Effect<Verdict, LawBroken, R> =>
   property(
     "chunking",
     subject,
@@ -188,7 +199,7 @@ export const chunking = <Input, E, R>(subject: Subject<Input, E, R>): Effect.Eff
           const facts = subject.facts(question)
           const exit = yield* Effect.exit(
             streams
-              ? Stream.runFold(pipeline.stream(facts), Chat.protocol.empty, Chat.protocol.append)
+              ? Stream.runFold(pipeline.stream(facts), protocolOf(subject).empty, protocolOf(subject).append)
               : pipeline.run(facts)
           )
           if (Exit.isSuccess(exit) && model.calls() > 0) reached()
@@ -208,7 +219,9 @@ const answeredFirst = (count: number | undefined): ReadonlyArray<ScriptedModel.S
  * @category laws
  * @since 0.1.0
  */
-export const partial = <Input, E, R>(subject: Subject<Input, E, R>): Effect.Effect<Verdict, LawBroken, R> => {
+export const partial = <Input, E, R, Whole extends object>(
+  subject: Subject<Input, E, R, Whole>
+): Effect.Effect<Verdict, LawBroken, R> => {
   const { answersWhole: why } = subject
   // Which call is cut: the first, or one after a failure or after those that are read whole.
   const befores = [[], [{ fail: ScriptedModel.overloaded }]].flatMap((failed) =>
@@ -252,8 +265,8 @@ export const partial = <Input, E, R>(subject: Subject<Input, E, R>): Effect.Effe
 type Way = "run" | "stream" | "take" | "interrupt" | "interrupt run"
 
 /** Makes one call and ends it; gives the model, and what went up that must not have. */
-const endedBy = <Input, E, R>(
-  subject: Subject<Input, E, R>,
+const endedBy = <Input, E, R, Whole>(
+  subject: Subject<Input, E, R, Whole>,
   steps: readonly [ScriptedModel.Step, ...ReadonlyArray<ScriptedModel.Step>],
   text: string,
   way: Way
@@ -333,7 +346,9 @@ const eachEnding = <E, R>(
  * @category laws
  * @since 0.1.0
  */
-export const release = <Input, E, R>(subject: Subject<Input, E, R>): Effect.Effect<Verdict, LawBroken, R> =>
+export const release = <Input, E, R, Whole extends object>(
+  subject: Subject<Input, E, R, Whole>
+): Effect.Effect<Verdict, LawBroken, R> =>
   Effect.gen(function* () {
     let calls = 0
     yield* eachEnding(
@@ -372,7 +387,7 @@ export const noLeak = <Input, Needs extends Fact.Fact, E, R, R2 = never>(options
   readonly needs: Needs
   readonly close: (
     model: Handler.Handler<Needs["Identifier"], Part.Part, ModelError.ModelError>
-  ) => Pipeline.Closed<Input, Part.Part, Chat.Answer, E, R>
+  ) => Pipeline.Closed<Input, Part.Part, unknown, E, R>
   readonly facts: (text: string) => Context.Context<Input>
   /** Prompts, each with the value in it that must not get out. */
   readonly prompts: fc.Arbitrary<{ readonly text: string; readonly canary: string }>
@@ -423,8 +438,8 @@ export const noLeak = <Input, Needs extends Fact.Fact, E, R, R2 = never>(options
  * @category laws
  * @since 0.1.0
  */
-export const oneRecord = <Input, E, R, R2>(
-  subject: Subject<Input, E, R>,
+export const oneRecord = <Input, E, R, R2, Whole extends object>(
+  subject: Subject<Input, E, R, Whole>,
   records: Effect.Effect<number, never, R2>
 ): Effect.Effect<Verdict, LawBroken, R | R2> =>
   Effect.gen(function* () {
@@ -449,5 +464,7 @@ export const oneRecord = <Input, E, R, R2>(
  * @category laws
  * @since 0.1.0
  */
-export const all = <Input, E, R>(subject: Subject<Input, E, R>): Effect.Effect<ReadonlyArray<Verdict>, LawBroken, R> =>
+export const all = <Input, E, R, Whole extends object>(
+  subject: Subject<Input, E, R, Whole>
+): Effect.Effect<ReadonlyArray<Verdict>, LawBroken, R> =>
   Effect.all([unary(subject), chunking(subject), partial(subject), release(subject)])
