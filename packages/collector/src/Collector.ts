@@ -10,7 +10,16 @@
  */
 import { createHmac, randomBytes } from "node:crypto"
 import type { Pipeline, Stage } from "@interlock/core"
-import { Caller, type Chat, Journal, ModelError, type ModelReference, type Part, RawPrompt } from "@interlock/model"
+import {
+  Caller,
+  type Chat,
+  Journal,
+  ModelError,
+  type ModelReference,
+  type Part,
+  Prompt,
+  RawPrompt
+} from "@interlock/model"
 import { CollectError, ExampleKey, OnFailure } from "@interlock/stages/collect"
 import { Judge } from "@interlock/stages/judge"
 import { Context, Effect, type FileSystem, Layer, Schema, Stream } from "effect"
@@ -232,6 +241,23 @@ const begin = Effect.fnUntraced(function* (samples: number, resume: boolean) {
 const digestOf = (salt: string, prompt: unknown): string =>
   createHmac("sha256", salt).update(JSON.stringify(prompt)).digest("base64url").slice(0, 22)
 
+/** What of a prompt could be a document of an evaluation set: the whole, and each message. */
+const textsOf = (prompt: Prompt.Prompt): ReadonlyArray<string> => {
+  const spoken = prompt.content.filter(({ role }) => role === "user" || role === "assistant")
+  return [
+    Deduplicate.textOf(prompt),
+    ...(spoken.length > 1 ? spoken.map((message) => Prompt.messageText(message)) : [])
+  ]
+}
+
+const find = (index: Decontaminate.Index, texts: ReadonlyArray<string>): Decontaminate.Match | undefined => {
+  for (const text of texts) {
+    const match = index.find(text)
+    if (match !== undefined) return match
+  }
+  return undefined
+}
+
 /** Reads the file once: plans its lines, and finds those that are none, are there twice or are of an evaluation set. */
 const plan = Effect.fnUntraced(function* (path: string, begun: Begun, index: Decontaminate.Index) {
   const ledger = yield* Ledger
@@ -248,7 +274,7 @@ const plan = Effect.fnUntraced(function* (path: string, begun: Begun, index: Dec
           rejected: { reason: "UnreadableRow", detail: `line ${line.line} is not a prompt: ${line.reason}` }
         }
       }
-      const match = index.find(Deduplicate.textOf(line.prompt))
+      const match = find(index, textsOf(line.prompt))
       return {
         line: line.line,
         id: line.id,
@@ -395,14 +421,10 @@ const decontaminate = Effect.fnUntraced(function* (index: Decontaminate.Index) {
     after = items.at(-1)!.row
     const objections: Array<Objection> = []
     for (const { prompt, row, samples } of items) {
-      const texts = [Deduplicate.textOf(prompt), ...samples.map(({ answer }) => answer.text)]
-      for (const text of texts) {
-        const match = index.find(text)
-        if (match === undefined) continue
-        found[match.set] = (found[match.set] ?? 0) + 1
-        objections.push({ row, reason: "Contaminated", detail: `${match.set}: ${match.how}` })
-        break
-      }
+      const match = find(index, [...textsOf(prompt), ...samples.map(({ answer }) => answer.text)])
+      if (match === undefined) continue
+      found[match.set] = (found[match.set] ?? 0) + 1
+      objections.push({ row, reason: "Contaminated", detail: `${match.set}: ${match.how}` })
     }
     yield* ledger.object(objections)
     done += items.length

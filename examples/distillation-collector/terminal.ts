@@ -1,0 +1,76 @@
+/** The report as text. */
+import type { Collector } from "@interlock/collector"
+
+const count = (value: number): string => value.toLocaleString("en-US")
+
+const said: { readonly [reason: string]: string } = {
+  UnreadableRow: "not a prompt",
+  DuplicatePrompt: "the same prompt again",
+  Contaminated: "in an evaluation set",
+  Failed: "no answer",
+  Refused: "the teacher refuses",
+  Rambling: "the teacher rambles",
+  CutOff: "cut off",
+  Empty: "empty",
+  LowScore: "below the judge's mark",
+  NotJudged: "not judged",
+  DuplicateAnswer: "the same answer again",
+  ExactDuplicate: "the same prompt, once redacted",
+  NearDuplicate: "nearly the same prompt"
+}
+
+const columns = (rows: ReadonlyArray<readonly [string, string]>): string => {
+  const [name, value] = [0, 1].map((at) => Math.max(...rows.map((row) => row[at]!.length)))
+  return rows.map((row) => `  ${row[0].padEnd(name!)}  ${row[1].padStart(value!)}`).join("\n")
+}
+
+const reasons = (found: { readonly [reason: string]: number }): ReadonlyArray<readonly [string, string]> =>
+  Object.entries(found).map(([reason, number]) => [`  − ${said[reason] ?? reason}`, count(number)])
+
+export const render = (
+  { counts, manifest, spending, unfinished }: Collector.Report,
+  directory: string,
+  stopped?: string
+): string => {
+  const samples = Object.values(counts.samples).reduce((sum, number) => sum + number, 0)
+  const blocks = [
+    `From line to row\n${columns([
+      ["lines read", count(counts.lines)],
+      ...reasons(counts.linesRejected),
+      ["prompts", count(counts.items)],
+      ["samples", count(samples)],
+      ...reasons(counts.samplesRejected),
+      ...(unfinished === 0 ? [] : [["  − not finished", count(unfinished)] as const]),
+      ["samples kept", count(counts.samples.kept)]
+    ])}`,
+    `Teachers\n${columns([
+      ...spending.teachers.map(
+        ({ answers, model, provider, version }) =>
+          [`${provider}/${model}${version === undefined ? "" : ` (${version})`}`, `${count(answers)} answers`] as const
+      ),
+      ["tries, failed ones included", count(spending.tries)],
+      ["tokens", `${count(spending.inputTokens)} in, ${count(spending.outputTokens)} out`],
+      ["cost", `$${spending.costUsd.toFixed(6)}${spending.costComplete ? "" : " and more"}`],
+      ["in flight when stopped, perhaps billed twice", count(spending.perhapsBilled)]
+    ])}`,
+    ...(manifest === undefined
+      ? []
+      : [
+          ...(manifest.contamination.length === 0
+            ? []
+            : [
+                `Evaluation sets\n${columns(
+                  manifest.contamination.map(({ documents, items, lines, set }) => [
+                    `${set} (${count(documents)} documents)`,
+                    `${count(lines + items)} left out`
+                  ])
+                )}`
+              ]),
+          `Written to ${directory}/dataset\n${columns(
+            manifest.files.map(({ path, rows }) => [path, `${count(rows)} rows`])
+          )}\n\nThe card: ${directory}/dataset/README.md\nThe report: ${directory}/report.json`
+        ]),
+    ...(stopped === undefined ? [] : [`Not finished: ${stopped}`])
+  ]
+  return blocks.join("\n\n")
+}
