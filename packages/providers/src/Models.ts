@@ -182,3 +182,18 @@ export const layerAvailable = <const S extends ReadonlyArray<Source>>(
       (providers) => make(providers.flat())
     )
   )
+
+/**
+ * One provider of two: a request that asks for pictures goes to the second, any other to the first, whose name they have.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const withImages = <E, R, E2, R2>(
+  provider: Source<E, R>,
+  images: Source<E2, R2>
+): Effect.Effect<ModelProvider, E | E2, R | R2> =>
+  Effect.zipWith(made(provider), made(images), (chat, drawing) => ({
+    name: chat.name,
+    call: (request) => (request.settings.image === undefined ? chat : drawing).call(request)
+  })) as Effect.Effect<ModelProvider, E | E2, R | R2>

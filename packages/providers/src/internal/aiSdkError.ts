@@ -130,6 +130,7 @@ const statusOf = (body: Body): number | undefined => {
   if (/overloaded|server_error|api_error|internal|unavailable|timeout/i.test(text)) return 503
   if (noKey.test(text)) return 401
   if (/invalid_request|invalid_prompt|context_length|not_found|bad_request|INVALID_ARGUMENT/i.test(text)) return 400
+  if (filtered.test(text)) return 400
   const status = /(?:^|\s)([45]\d\d)(?:\s|$)/.exec(text)
   return status === null ? undefined : Number(status[1])
 }
