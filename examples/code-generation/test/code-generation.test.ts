@@ -163,10 +163,13 @@ describe("code generation", () => {
         assert.include(changed, ".use(totalCost)")
         assert.include(changed, "temperature: 0.9")
         writeFileSync(file, changed)
-        const path = join(folder, "report")
-        const { code, errors, output } = await start(["--report", path], { main: join(folder, "main.ts") }).ended
+        const mine = join(folder, "mine.jsonl")
+        const some = requirements.slice(0, 3).map((each) => JSON.stringify(each))
+        writeFileSync(mine, some.join("\n"))
+        const flags = ["--requirements", mine, "--report", join(folder, "report")]
+        const { code, errors, output } = await start(flags, { main: join(folder, "main.ts") }).ended
         assert.strictEqual(code, 0, errors)
-        assert.include(output, "12 of 12 requirements met")
+        assert.include(output, "3 of 3 requirements met")
       },
       resolve(example, "..")
     ))
