@@ -8,7 +8,7 @@
  *
  * @since 0.1.0
  */
-import { createHmac, randomBytes } from "node:crypto"
+import { hash, randomBytes } from "node:crypto"
 import type { Pipeline, Stage } from "@interlock/core"
 import {
   Caller,
@@ -22,7 +22,7 @@ import {
 } from "@interlock/model"
 import { CollectError, ExampleKey, OnFailure } from "@interlock/stages/collect"
 import { Judge } from "@interlock/stages/judge"
-import { Context, Effect, type FileSystem, Layer, Schema, Stream } from "effect"
+import { Clock, Context, Effect, type FileSystem, Layer, Schema, Stream } from "effect"
 import type { Manifest } from "./DatasetCard.ts"
 import * as Decontaminate from "./Decontaminate.ts"
 import * as Deduplicate from "./Deduplicate.ts"
@@ -33,6 +33,7 @@ import {
   LedgerError,
   type Objection,
   type PlannedLine,
+  type Sample,
   type Spending,
   type Verdict
 } from "./Ledger.ts"
@@ -239,7 +240,7 @@ const begin = Effect.fnUntraced(function* (samples: number, resume: boolean) {
 
 /** Which prompt it is, without saying it: nobody who has the ledger can look a prompt up without its salt. */
 const digestOf = (salt: string, prompt: unknown): string =>
-  createHmac("sha256", salt).update(JSON.stringify(prompt)).digest("base64url").slice(0, 22)
+  hash("sha256", salt + JSON.stringify(prompt), "base64url").slice(0, 22)
 
 /** What of a prompt could be a document of an evaluation set: the whole, and each message. */
 const textsOf = (prompt: Prompt.Prompt): ReadonlyArray<string> => {
@@ -378,35 +379,51 @@ const judge = Effect.fnUntraced(function* (minimumScore: number, concurrency: nu
   const ledger = yield* Ledger
   const judge = yield* Judge
   const progress = yield* OnProgress
+  const clock = yield* Clock.Clock
   let done = 0
+  // Written together, and not much later than they were given: a judge may be paid too.
+  let [waiting, since] = [[] as Array<Verdict>, clock.currentTimeMillisUnsafe()]
+  const write = Effect.suspend(() => {
+    const verdicts = waiting
+    waiting = []
+    since = clock.currentTimeMillisUnsafe()
+    return verdicts.length === 0 ? Effect.void : ledger.judged(verdicts)
+  })
   for (let after = 0; ; ) {
-    const some = yield* ledger.unjudged(after, Math.min(page, Math.max(concurrency, 50)))
+    const some = yield* ledger.unjudged(after, page)
     if (some.length === 0) return
     after = some.at(-1)!.sample.row
-    const verdicts = yield* Effect.forEach(
+    yield* Effect.forEach(
       some,
-      ({ prompt, sample: { answer, row } }): Effect.Effect<Verdict> => {
-        const rejected = Rejection.of(answer)
-        if (rejected !== undefined) return Effect.succeed({ row, ...rejected })
-        return Effect.map(judge.rate(prompt, answer), (verdict): Verdict => {
-          if (verdict._tag === "Abstained") return { row, reason: "NotJudged", detail: verdict.message }
-          const { score, why } = verdict
-          if (score >= minimumScore) return { row, score }
-          return {
-            row,
-            score,
-            reason: "LowScore",
-            detail: `${score.toFixed(2)} of ${minimumScore}${why === undefined ? "" : `: ${why}`}`
-          }
-        })
-      },
-      { concurrency }
-    )
-    yield* ledger.judged(verdicts)
+      ({ prompt, sample }) =>
+        Effect.flatMap(verdictOn(judge, minimumScore, prompt, sample), (verdict) => {
+          waiting.push(verdict)
+          return clock.currentTimeMillisUnsafe() - since > 500 ? write : Effect.void
+        }),
+      { concurrency, discard: true }
+    ).pipe(Effect.onInterrupt(() => Effect.ignore(write)))
+    yield* write
     done += some.length
     progress({ step: "judge", done, total })
   }
 })
+
+const verdictOn = (
+  judge: Judge["Service"],
+  minimumScore: number,
+  prompt: Prompt.Prompt,
+  { answer, row }: Sample
+): Effect.Effect<Verdict> => {
+  const rejected = Rejection.of(answer)
+  if (rejected !== undefined) return Effect.succeed({ row, ...rejected })
+  return Effect.map(judge.rate(prompt, answer), (verdict): Verdict => {
+    if (verdict._tag === "Abstained") return { row, reason: "NotJudged", detail: verdict.message }
+    const { score, why } = verdict
+    if (score >= minimumScore) return { row, score }
+    const detail = `${score.toFixed(2)} of ${minimumScore}${why === undefined ? "" : `: ${why}`}`
+    return { row, score, reason: "LowScore", detail }
+  })
+}
 
 /** Objects to items that share something with an evaluation set, in the prompt or in an answer. */
 const decontaminate = Effect.fnUntraced(function* (index: Decontaminate.Index) {
@@ -439,7 +456,7 @@ const split = Effect.fnUntraced(function* (shares: Split.Shares, seed: number) {
   const assign = Split.make(shares, seed)
   let done = 0
   for (let after = 0; ; ) {
-    const items = yield* ledger.items(after, page)
+    const items = yield* ledger.clusters(after, 4 * page)
     if (items.length === 0) break
     after = items.at(-1)!.row
     yield* ledger.place(items.map(({ cluster, row }) => ({ row, split: assign(String(cluster)) })))

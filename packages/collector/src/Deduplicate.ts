@@ -191,7 +191,7 @@ export const run = Effect.fnUntraced(function* (
     for (const { samples } of items) {
       const seen = new Map<string, number>()
       for (const { answer, number, reason, row } of samples) {
-        if (reason !== undefined) continue
+        if (reason !== undefined || samples.length === 1) continue
         const said = JSON.stringify([
           normalised(answer.text),
           answer.toolCalls.map(({ name, params }) => [name, params])

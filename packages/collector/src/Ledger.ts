@@ -306,6 +306,11 @@ export class Ledger extends Context.Service<
     readonly cluster: (
       rows: ReadonlyArray<{ readonly row: number; readonly cluster: number }>
     ) => Effect.Effect<void, LedgerError>
+    /** Items as `items` has them, with nothing but their cluster. */
+    readonly clusters: (
+      after: number,
+      limit: number
+    ) => Effect.Effect<ReadonlyArray<{ readonly row: number; readonly cluster: number }>, LedgerError>
     readonly place: (
       rows: ReadonlyArray<{ readonly row: number; readonly split: string }>
     ) => Effect.Effect<void, LedgerError>
@@ -511,18 +516,18 @@ const make = Effect.fnUntraced(function* (
     })
 
   const begin = Effect.fnUntraced(function* ({ key, prompt }: Request, asked: number) {
-    const [found] = yield* sql<{ readonly row: number; readonly item: number; readonly answer: string | null }>`
-      SELECT row, item, answer FROM sample WHERE key = ${key}`
-    if (found === undefined) {
-      // A call that nobody planned: traffic.
-      const [item] = yield* sql<{ readonly row: number }>`
-        INSERT INTO item (id, prompt) VALUES (${key}, ${json(prompt)}) RETURNING row`
-      yield* sql`INSERT INTO sample (key, item, number, state, asked) VALUES (${key}, ${item!.row}, 0, 'calling', ${asked})`
+    const [planned] = yield* sql<{ readonly item: number }>`
+      UPDATE sample SET state = 'calling', asked = ${asked}, error = NULL WHERE key = ${key} AND answer IS NULL RETURNING item`
+    if (planned !== undefined) {
+      yield* sql`UPDATE item SET prompt = ${json(prompt)} WHERE row = ${planned.item} AND prompt IS NULL`
       return ask
     }
-    if (found.answer !== null) return { _tag: "Known", parts: partsOf(answerOf(found.answer)) } as const
-    yield* sql`UPDATE sample SET state = 'calling', asked = ${asked}, error = NULL WHERE row = ${found.row}`
-    yield* sql`UPDATE item SET prompt = ${json(prompt)} WHERE row = ${found.item} AND prompt IS NULL`
+    const [answered] = yield* sql<{ readonly answer: string }>`SELECT answer FROM sample WHERE key = ${key}`
+    if (answered !== undefined) return { _tag: "Known", parts: partsOf(answerOf(answered.answer)) } as const
+    // A call that nobody planned: traffic.
+    const [item] = yield* sql<{ readonly row: number }>`
+      INSERT INTO item (id, prompt) VALUES (${key}, ${json(prompt)}) RETURNING row`
+    yield* sql`INSERT INTO sample (key, item, number, state, asked) VALUES (${key}, ${item!.row}, 0, 'calling', ${asked})`
     return ask
   })
 
@@ -759,6 +764,7 @@ const make = Effect.fnUntraced(function* (
     unsettle: orSaid(
       sql.withTransaction(
         Effect.gen(function* () {
+          yield* sql`DROP INDEX IF EXISTS bandInOrder`
           yield* sql`DELETE FROM band`
           yield* sql`DELETE FROM edge`
           // Lines that were rejected before anybody was asked have no samples, and stay rejected.
@@ -825,6 +831,14 @@ const make = Effect.fnUntraced(function* (
           sql`UPDATE item SET cluster = found.value ->> 'cluster'
             FROM json_each(${json(rows)}) AS found WHERE item.row = found.value ->> 'row'`
         )
+      ),
+    clusters: (after, limit) =>
+      orSaid(
+        sql<{ readonly row: number; readonly cluster: number }>`
+          SELECT row, coalesce(cluster, row) AS cluster FROM item
+          WHERE row > ${after} AND reason IS NULL AND prompt IS NOT NULL AND EXISTS (
+            SELECT 1 FROM sample WHERE sample.item = item.row AND reason IS NULL AND objection IS NULL AND state = 'judged'
+          ) ORDER BY row LIMIT ${limit}`
       ),
     place: (rows) =>
       orSaid(

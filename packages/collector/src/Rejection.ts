@@ -98,7 +98,7 @@ export const of = (answer: Chat.Answer): Rejection | undefined => {
   }
   const lines = repeatedLines(text)
   if (lines > mostLines) return { reason: "Rambling", detail: `${percent(lines)} of its lines repeat others` }
-  const runs = repeatedRuns(wordsOf(text))
+  const runs = text.length < 50 ? 0 : repeatedRuns(wordsOf(text))
   if (runs > mostRuns) return { reason: "Rambling", detail: `${percent(runs)} of its words repeat runs of ten` }
   return undefined
 }

@@ -1,7 +1,16 @@
 /** Texts as comparisons see them: words without case, spaces and punctuation. */
 
 /** One form of every character, small letters, single spaces. */
-export const normalised = (text: string): string => text.normalize("NFKC").toLowerCase().replace(/\s+/gu, " ").trim()
+export const normalised = (text: string): string => {
+  // Most texts need little, and finding that out is quicker than doing it all.
+  const composed = beyondAscii.test(text) ? text.normalize("NFKC") : text
+  const small = composed.toLowerCase()
+  return unevenSpace.test(small) ? small.replace(/\s+/gu, " ").trim() : small
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII is meant
+const beyondAscii = /[^\x00-\x7f]/
+const unevenSpace = /^\s|\s$|\s\s|[^\S ]/u
 
 // Chinese and Japanese are written without spaces: there, every character is a word.
 const words =
