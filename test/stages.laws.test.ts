@@ -47,7 +47,7 @@ import { hedge } from "@interlock/stages/hedge"
 import * as Judging from "@interlock/stages/judge"
 import { layer as layerLimits, layerStoreMemory, limit } from "@interlock/stages/limit"
 import { cachePrompt, layer as layerPromptCache } from "@interlock/stages/promptCache"
-import { redact } from "@interlock/stages/redact"
+import { redact, redactParameters } from "@interlock/stages/redact"
 import { Detector } from "@interlock/stages/redact/detector"
 import { Vault } from "@interlock/stages/redact/vault"
 import { layerBudget as layerRetryBudget, layerUnlimited, retry, retryWith } from "@interlock/stages/retry"
@@ -365,7 +365,10 @@ const covered: Covered = {
   promptCache: {
     cachePrompt: [lawful("cachePrompt", (model) => safe.use(cachePrompt).to(model), layerPromptCache())]
   },
-  redact: { redact: [lawful("redact", (model) => audited.use(selectModelUnclassified).use(redact).to(model), none)] },
+  redact: {
+    redact: [lawful("redact", (model) => audited.use(selectModelUnclassified).use(redact).to(model), none)],
+    redactParameters: [lawful("redactParameters", (model) => safe.use(redactParameters).to(model), none)]
+  },
   retry: {
     retry: [lawful("retry", (model) => safe.use(retry).to(model), layerRetryBudget(), { timePasses: true })],
     retryWith: [

@@ -34,12 +34,22 @@
  */
 import { createHash } from "node:crypto"
 import { Reply, Stage } from "@interlock/core"
-import { Caller, Journal, type Part, type Prompt, RawPrompt, SafePrompt, type SafeText } from "@interlock/model"
-import { Effect, Schema, Stream } from "effect"
+import {
+  Caller,
+  Journal,
+  Parameters,
+  type Part,
+  type Prompt,
+  RawPrompt,
+  SafePrompt,
+  type SafeText
+} from "@interlock/model"
+import { Context, Effect, Schema, Stream } from "effect"
+import { mapParameters } from "./internal/redact/parameters.ts"
 import { Detector, merge, type Span } from "./redact/detector.ts"
 import * as Placeholder from "./redact/placeholder.ts"
 import { Policy, type Settings } from "./redact/policy.ts"
-import { Vault } from "./redact/vault.ts"
+import { type Numbered, type Value, Vault, type VaultError } from "./redact/vault.ts"
 import { Witness } from "./redact/witness.ts"
 
 /**
@@ -77,13 +87,24 @@ export class RefusedType extends Schema.TaggedClass<RefusedType>()("RefusedType"
 export class RefusedFile extends Schema.TaggedClass<RefusedFile>()("RefusedFile", { mediaType: Schema.String }) {}
 
 /**
+ * The parameters hold a value where it cannot be replaced: in the name of a tool or of a property, in a pattern, in a number.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class RefusedParameter extends Schema.TaggedClass<RefusedParameter>()("RefusedParameter", {
+  path: Schema.String,
+  type: Schema.String
+}) {}
+
+/**
  * `redact` refused a call. The message holds no text of the prompt.
  *
  * @category errors
  * @since 0.1.0
  */
 export class RedactError extends Schema.TaggedError<RedactError>()("RedactError", {
-  reason: Schema.Union([DetectorFailed, VaultFailed, RefusedType, RefusedFile]),
+  reason: Schema.Union([DetectorFailed, VaultFailed, RefusedType, RefusedFile, RefusedParameter]),
   message: Schema.String
 }) {}
 
@@ -101,67 +122,191 @@ export const redact = Stage.around<{ in: Part.Part; out: Part.Part }>()(
   Effect.fnUntraced(function* ({ prompt, caller }, next) {
     const policy = yield* Policy
     const journal = yield* Journal.current
-    const redacted = yield* redactPrompt(prompt, caller, policy).pipe(
-      Effect.tapError((error) =>
-        Effect.sync(() => journal?.append({ _tag: "Refusal", stage: "redact", reason: error.reason._tag }))
-      )
-    )
+    const session = makeSession(caller, yield* Vault)
+    const redacted = yield* redactPrompt(prompt, session, policy).pipe(Effect.tapError(refusal(journal, "redact")))
     journal?.append({ _tag: "Redaction", counts: redacted.counts })
     const witness = yield* Witness
-    witness?.(redacted.values)
-    const reply = yield* next(redacted.prompt)
-    return restoreReply(reply, redacted, policy)
+    witness?.(session.values)
+    const reply = yield* Effect.provideService(next(redacted.prompt), CurrentSession, session)
+    return restoreReply(reply, session, policy)
   })
 )
 
+/**
+ * Replaces personal data and secrets in the `Parameters` of a call: in what describes tools and schemas, in the values that schemas
+ * name, in what stops the answer and in what only a provider knows. Values have the placeholders that they have in the prompt, and
+ * `redact`, which stands above, restores them too.
+ *
+ * What cannot be changed without breaking the call (the name of a tool or a property, a pattern, a number) is looked at only, and
+ * refuses the call if it holds a value, unless the policy's `fixed` lets it pass. Put it below `redact`, above whatever reads the
+ * parameters. It needs not be there where the parameters are the application's own constants.
+ *
+ * ```ts
+ * import { Pipeline } from "@interlock/core"
+ * import { Caller, Chat, Parameters, RawPrompt } from "@interlock/model"
+ * import { redact, redactParameters } from "@interlock/stages/redact"
+ *
+ * export const start = Pipeline.make("gateway", { input: [RawPrompt, Parameters, Caller], protocol: Chat.protocol })
+ *   .use(redact)
+ *   .use(redactParameters)
+ * ```
+ *
+ * @category stages
+ * @since 0.1.0
+ */
+export const redactParameters = Stage.derive(
+  "redactParameters",
+  { needs: { settings: Parameters, prompt: SafePrompt, caller: Caller }, adds: Parameters },
+  Effect.fnUntraced(function* ({ settings, caller }) {
+    const policy = yield* Policy
+    const journal = yield* Journal.current
+    const session = (yield* CurrentSession) ?? makeSession(caller, yield* Vault)
+    const { settings: redacted, counts } = yield* redactSettings(settings, session, policy).pipe(
+      Effect.tapError(refusal(journal, "redactParameters"))
+    )
+    if (Object.keys(counts).length > 0) journal?.append({ _tag: "Redaction", counts })
+    return redacted
+  })
+)
+
+const refusal = (journal: Journal.Journal | undefined, stage: string) => (error: RedactError) =>
+  Effect.sync(() => journal?.append({ _tag: "Refusal", stage, reason: error.reason._tag }))
+
+/** What one call knows of its values: `redact` makes it, and restores by it; stages below may add to it. */
+interface Session {
+  /** Numbers values; a value that the call had before keeps its number. */
+  readonly assign: (values: ReadonlyArray<Value>) => Effect.Effect<ReadonlyArray<Numbered>, VaultError>
+  readonly values: Map<string, string>
+  /** URLs of the redacted prompt that hold placeholders. */
+  readonly urls: Set<string>
+}
+
+const CurrentSession: Context.Reference<Session | undefined> = Context.Reference("@interlock/stages/redact/Session", {
+  defaultValue: (): Session | undefined => undefined
+})
+
+const makeSession = (caller: Caller["Service"], vault: Vault["Service"]): Session => {
+  const { tenant, conversation } = caller
+  const asked: Array<Value> = []
+  return {
+    values: new Map(),
+    urls: new Set(),
+    assign: (values) => {
+      if (conversation !== undefined) return vault.assign({ tenant, conversation }, values)
+      // Without a conversation the vault forgets: all that was asked is asked again, in the same order.
+      asked.push(...values)
+      return vault.assign({ tenant }, asked)
+    }
+  }
+}
+
 interface Redacted {
   readonly prompt: Prompt.Prompt<SafeText>
-  readonly counts: { readonly [type: string]: number }
-  readonly values: ReadonlyMap<string, string>
-  /** URLs of the redacted prompt that hold placeholders. */
-  readonly urls: ReadonlyArray<string>
+  readonly counts: Counts
 }
+type Counts = { readonly [type: string]: number }
 
 /** The one place where `SafeText` is made: only of texts whose spans were replaced just before. */
 const safe = (text: string): SafeText => text as SafeText
 
 const redactPrompt = Effect.fnUntraced(function* (
   prompt: Prompt.Prompt,
-  caller: Caller["Service"],
+  session: Session,
   policy: Settings
-): Effect.fn.Return<Redacted, RedactError, Detector | Vault> {
-  const detector = yield* Detector
-  const vault = yield* Vault
+): Effect.fn.Return<Redacted, RedactError, Detector> {
   const allowed = yield* allowFiles(prompt, policy)
-
-  // First every text is scanned, then all values are numbered at once, then the prompt is written anew.
-  const texts = new Map<string, { readonly text: string; readonly field: string; spans: ReadonlyArray<Span> }>()
+  const texts = makeTexts()
   mapPrompt(allowed, (text, field) => {
-    if (text !== "") texts.set(`${field}\0${text}`, { text, field, spans: [] })
+    texts.add(text, field)
     return text
   })
-  for (const each of texts.values()) {
-    const lead = each.field === "" ? "" : `${each.field}: `
-    const spans = yield* Effect.mapError(
-      detector.detect(lead + each.text, { minimumConfidence: policy.minimumConfidence }),
-      () =>
-        new RedactError({
-          reason: new DetectorFailed({ detector: detector.name }),
-          message: `The detector "${detector.name}" failed, so the call was refused and nothing was sent; see its own log, or take it out of the layer`
-        })
-    )
-    each.spans = settle(each.text, each.field, spans, lead.length, policy)
-  }
+  const { rewrite, counts } = yield* replace(texts, session, policy)
+  const rewritten = mapPrompt(allowed, (text, field) => safe(rewrite(text, field)))
+  return { prompt: rewritten, counts }
+})
 
+const redactSettings = Effect.fnUntraced(function* (
+  settings: Parameters["Service"],
+  session: Session,
+  policy: Settings
+): Effect.fn.Return<{ readonly settings: Parameters["Service"]; readonly counts: Counts }, RedactError, Detector> {
+  const texts = makeTexts()
+  const fixed = new Map<string, string>()
+  mapParameters(settings, {
+    text: (text, field) => {
+      texts.add(text, field)
+      return text
+    },
+    fixed: (text, path) => {
+      if (text !== "" && !fixed.has(text)) fixed.set(text, path)
+    }
+  })
+  if (policy.fixed === "refuse") {
+    for (const [text, path] of fixed) {
+      const spans = settle(text, "", yield* detect(text, policy), 0, policy)
+      const span = spans.find(({ type }) => type !== Placeholder.literal)
+      if (span === undefined) continue
+      return yield* new RedactError({
+        reason: new RefusedParameter({ path, type: span.type }),
+        message: `The parameters hold a value of type ${span.type} in ${path}, which cannot be replaced there; take it out, or set the policy's \`fixed\` to "pass"`
+      })
+    }
+  }
+  const { rewrite, counts } = yield* replace(texts, session, policy)
+  const pass = () => {}
+  return { settings: mapParameters(settings, { text: rewrite, fixed: pass }), counts }
+})
+
+interface Texts {
+  readonly all: Map<string, { readonly text: string; readonly field: string; spans: ReadonlyArray<Span> }>
+  readonly add: (text: string, field: string) => void
+}
+
+const makeTexts = (): Texts => {
+  const all: Texts["all"] = new Map()
+  return {
+    all,
+    add: (text, field) => {
+      if (text !== "") all.set(`${field}\0${text}`, { text, field, spans: [] })
+    }
+  }
+}
+
+const detect = Effect.fnUntraced(function* (text: string, policy: Settings) {
+  const detector = yield* Detector
+  return yield* Effect.mapError(
+    detector.detect(text, { minimumConfidence: policy.minimumConfidence }),
+    () =>
+      new RedactError({
+        reason: new DetectorFailed({ detector: detector.name }),
+        message: `The detector "${detector.name}" failed, so the call was refused and nothing was sent; see its own log, or take it out of the layer`
+      })
+  )
+})
+
+/** First every text is scanned, then all values are numbered at once; the answer writes a text anew. */
+const replace = Effect.fnUntraced(function* (
+  texts: Texts,
+  session: Session,
+  policy: Settings
+): Effect.fn.Return<
+  { readonly rewrite: (text: string, field: string) => string; readonly counts: Counts },
+  RedactError,
+  Detector
+> {
+  for (const each of texts.all.values()) {
+    const lead = each.field === "" ? "" : `${each.field}: `
+    each.spans = settle(each.text, each.field, yield* detect(lead + each.text, policy), lead.length, policy)
+  }
   const counts: { [type: string]: number } = {}
-  const wanted = new Map<string, { readonly type: string; readonly value: string }>()
-  for (const { text, spans } of texts.values()) {
+  const wanted = new Map<string, Value>()
+  for (const { text, spans } of texts.all.values()) {
     for (const { start, end, type } of spans) {
       const strategy = strategyOf(policy, type)
       if (strategy === "refuse") {
         return yield* new RedactError({
           reason: new RefusedType({ type }),
-          message: `The prompt holds a value of type ${type}, which the policy refuses; take it out, or give the type another strategy`
+          message: `The call holds a value of type ${type}, which the policy refuses; take it out, or give the type another strategy`
         })
       }
       if (type !== Placeholder.literal) counts[type] = (counts[type] ?? 0) + 1
@@ -169,41 +314,34 @@ const redactPrompt = Effect.fnUntraced(function* (
       if (strategy === "placeholder") wanted.set(`${type}\0${value}`, { type, value })
     }
   }
-  const owner =
-    caller.conversation === undefined
-      ? { tenant: caller.tenant }
-      : { tenant: caller.tenant, conversation: caller.conversation }
   const numbered = yield* Effect.mapError(
-    vault.assign(owner, [...wanted.values()]),
+    session.assign([...wanted.values()]),
     (error) =>
       new RedactError({
         reason: new VaultFailed(),
         message: `The vault failed, so the call was refused and nothing was sent: ${error.message}`
       })
   )
-  const values = new Map<string, string>()
   const placeholders = new Map<string, string>()
   for (const { type, value, number } of numbered) {
     const placeholder = Placeholder.format(policy.shape, type, number)
-    values.set(placeholder, value)
+    session.values.set(placeholder, value)
     placeholders.set(`${type}\0${value}`, placeholder)
   }
-
-  const urls = new Set<string>()
-  const rewritten = mapPrompt(allowed, (text, field) => {
+  const rewrite = (text: string, field: string): string => {
     let out = ""
     let at = 0
-    for (const { start, end, type } of texts.get(`${field}\0${text}`)?.spans ?? []) {
+    for (const { start, end, type } of texts.all.get(`${field}\0${text}`)?.spans ?? []) {
       out += text.slice(at, start)
       const value = text.slice(start, end)
       out += placeholders.get(`${type}\0${value}`) ?? irreversible(policy, type, value)
       at = end
     }
     out += text.slice(at)
-    for (const url of Placeholder.urlsOf(out, policy.shape)) urls.add(url)
-    return safe(out)
-  })
-  return { prompt: rewritten, counts, values, urls: [...urls] }
+    for (const url of Placeholder.urlsOf(out, policy.shape)) session.urls.add(url)
+    return out
+  }
+  return { rewrite, counts }
 })
 
 const strategyOf = (policy: Settings, type: string) =>
@@ -346,7 +484,7 @@ const mapPrompt = <Text extends string>(
 
 const restoreReply = <E>(
   reply: Reply.Reply<Part.Part, E>,
-  redacted: Redacted,
+  redacted: Session,
   policy: Settings
 ): Reply.Reply<Part.Part, E> => {
   if (redacted.values.size === 0) return reply
@@ -363,7 +501,7 @@ const restoreReply = <E>(
 }
 
 const optionsOf = (
-  redacted: Redacted,
+  redacted: Session,
   policy: Settings,
   mode: "text" | "json" | "auto"
 ): Placeholder.RestorerOptions => ({
@@ -372,10 +510,10 @@ const optionsOf = (
   lookup: (placeholder) => redacted.values.get(placeholder),
   restoreInUrl: (soFar) =>
     policy.restore.urls === "always" ||
-    (policy.restore.urls === "known" && redacted.urls.some((url) => url.startsWith(soFar)))
+    (policy.restore.urls === "known" && [...redacted.urls].some((url) => url.startsWith(soFar)))
 })
 
-const restorePart = (part: Part.Part, redacted: Redacted, policy: Settings): Part.Part => {
+const restorePart = (part: Part.Part, redacted: Session, policy: Settings): Part.Part => {
   const text = (value: string, mode: "text" | "json" | "auto") =>
     Placeholder.restore(value, optionsOf(redacted, policy, mode))
   const deep = (value: unknown): unknown => {
@@ -403,7 +541,7 @@ const restorePart = (part: Part.Part, redacted: Redacted, policy: Settings): Par
 }
 
 /** Restores the parts of one live reply, each text, reasoning and tool call by its own restorer. */
-const makePieces = (redacted: Redacted, policy: Settings) => {
+const makePieces = (redacted: Session, policy: Settings) => {
   type Delta = Extract<Part.Part, { readonly delta: string }>
   const open = new Map<string, { readonly restorer: Placeholder.Restorer; last: Delta }>()
   const kindOf = (type: string) => type.slice(0, type.lastIndexOf("-"))

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Pipeline, Reply } from "@interlock/core"
-import { Caller, Chat, Journal, Part, type Prompt, RawPrompt, SafePrompt } from "@interlock/model"
-import { redact } from "@interlock/stages/redact"
+import { Caller, Chat, Journal, Parameters, Part, type Prompt, RawPrompt, SafePrompt } from "@interlock/model"
+import { redact, redactParameters } from "@interlock/stages/redact"
 import { Detector } from "@interlock/stages/redact/detector"
 import { Vault } from "@interlock/stages/redact/vault"
 import { Context, Effect, Layer } from "effect"
@@ -199,6 +199,34 @@ const wrap = (text: string, i: number): ReadonlyArray<Prompt.Message> => {
   }
 }
 
+/** Settings with the text in one of the places where text may stand; a name, a pattern or a number may not hold any. */
+const settingsWith = (text: string, i: number): Parameters["Service"] => {
+  const tool = { name: "look_up", description: "Looks up a customer", parameters: { type: "object", properties: {} } }
+  const schema = (value: object) => ({ type: "object", properties: { note: value }, required: ["note"] })
+  switch (i % 10) {
+    case 0:
+      return { tools: [{ ...tool, description: text }] }
+    case 1:
+      return { tools: [{ ...tool, parameters: schema({ type: "string", description: text }) }] }
+    case 2:
+      return { tools: [{ ...tool, parameters: schema({ enum: ["none", text] }) }] }
+    case 3:
+      return { stop: ["END", text] }
+    case 4:
+      return { responseFormat: { type: "json", schema: schema({ anyOf: [{ title: text }, { type: "null" }] }) } }
+    case 5:
+      return { responseFormat: { type: "json", schema: schema({ type: "object", default: { a: [text] } }) } }
+    case 6:
+      return { providerOptions: { openai: { user: text } } }
+    case 7:
+      return { providerOptions: { anthropic: { metadata: { tags: ["a", { b: text }] } } } }
+    case 8:
+      return { tools: [{ ...tool, parameters: { $defs: { note: { $comment: text, examples: [text] } } } }] }
+    default:
+      return { temperature: 0, tools: [tool], toolChoice: { tool: "look_up" } }
+  }
+}
+
 describe("no leak", () => {
   const total = 100_000
 
@@ -207,30 +235,52 @@ describe("no leak", () => {
     () =>
       Effect.gen(function* () {
         let seen = ""
-        const model = Pipeline.handler("model", { needs: { prompt: SafePrompt } }, ({ prompt }) => {
-          seen = JSON.stringify(prompt)
-          const last = prompt.content[0]
-          return Effect.succeed(Reply.whole(Part.text(typeof last?.content === "string" ? last.content : "")))
-        })
-        const chat = Pipeline.make("chat", { input: [RawPrompt, Caller], protocol: Chat.protocol })
+        const model = Pipeline.handler(
+          "model",
+          { needs: { prompt: SafePrompt, settings: Parameters } },
+          ({ prompt, settings }) => {
+            seen = JSON.stringify([prompt, settings])
+            const last = prompt.content[0]
+            const said = typeof last?.content === "string" ? last.content : ""
+            return Effect.succeed(
+              Reply.whole<Part.Part>([
+                { type: "text", text: said },
+                { type: "text", text: settings.stop?.[1] ?? "" },
+                Part.finish("stop")
+              ])
+            )
+          }
+        )
+        const chat = Pipeline.make("chat", { input: [RawPrompt, Parameters, Caller], protocol: Chat.protocol })
           .use(redact)
+          .use(redactParameters)
           .to(model)
         const canary = makeCanaries(random(20260727))
         const leaks = new Map<number, Array<string>>()
         const changed: Array<string> = []
         for (let i = 0; i < total; i++) {
           const { kind, text, value, plain } = canary()
-          const prompt = { content: wrap(text, i) }
+          // Every third canary is in the settings as well, and every sixth there alone.
+          const asked = i % 6 === 3 ? "What do you see?" : text
+          const prompt = { content: wrap(asked, i) }
+          const settings = i % 3 === 0 ? settingsWith(text, Math.floor(i / 3)) : {}
           const journal = Journal.make()
           const answer = yield* chat
-            .run(Context.merge(RawPrompt.context(prompt), Caller.context({ tenant: "acme" })))
+            .run(
+              RawPrompt.context(prompt).pipe(
+                Context.merge(Parameters.context(settings)),
+                Context.merge(Caller.context({ tenant: "acme" }))
+              )
+            )
             .pipe(Effect.provideService(Journal.Journal, journal))
           seen += JSON.stringify(journal.events())
           const written = JSON.stringify(value).slice(1, -1)
           if (seen.includes(value) || seen.includes(written) || seen.includes(plain)) {
             leaks.set(kind, [...(leaks.get(kind) ?? []), `${text} -> ${seen}`])
           }
-          if (i % 6 === 5 && answer.text !== text) changed.push(`${text} -> ${answer.text}`)
+          const said = i % 6 === 0 || i % 6 === 5 ? asked : ""
+          const stop = settings.stop?.[1] ?? ""
+          if (answer.text !== said + stop) changed.push(`${said + stop} -> ${answer.text}`)
         }
         expect([...leaks].map(([kind, texts]) => [kind, texts.length, texts.slice(0, 6)])).toEqual([])
         expect(changed.slice(0, 5)).toEqual([])

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Pipeline, Reply } from "@interlock/core"
-import { Caller, Chat, Journal, Part, Prompt, RawPrompt, SafePrompt } from "@interlock/model"
-import { redact } from "@interlock/stages/redact"
+import { Caller, Chat, Journal, Parameters, Part, Prompt, RawPrompt, SafePrompt } from "@interlock/model"
+import { redact, redactParameters } from "@interlock/stages/redact"
 import { Detector, DetectorError } from "@interlock/stages/redact/detector"
 import * as Policy from "@interlock/stages/redact/policy"
 import { Vault, VaultError, VaultStore } from "@interlock/stages/redact/vault"
@@ -331,6 +331,97 @@ describe("Vault", () => {
         Effect.flip
       )
       expect(error.message).toContain("does not open")
+    })
+  )
+})
+
+describe("redactParameters", () => {
+  const ask = (settings: Parameters["Service"], prompt = "Mail alice@example.com", policy = Policy.defaults) =>
+    Effect.gen(function* () {
+      const seen: Array<Parameters["Service"]> = []
+      const model = Pipeline.handler(
+        "model",
+        { needs: { prompt: SafePrompt, settings: Parameters } },
+        ({ prompt, settings }) => {
+          seen.push(settings)
+          return Effect.succeed(Reply.whole(Part.text(`${Prompt.text(prompt)} ${settings.stop?.join(" ") ?? ""}`)))
+        }
+      )
+      const journal = Journal.make()
+      const answer = yield* Pipeline.make("chat", { input: [RawPrompt, Caller, Parameters], protocol: Chat.protocol })
+        .use(redact)
+        .use(redactParameters)
+        .to(model)
+        .run(
+          RawPrompt.context(Prompt.make(prompt)).pipe(
+            Context.merge(Caller.context({ tenant: "acme" })),
+            Context.merge(Parameters.context(settings))
+          )
+        )
+        .pipe(Effect.provideService(Journal.Journal, journal), Effect.provideService(Policy.Policy, policy))
+      return { seen: seen[0]!, answer, events: journal.events() }
+    })
+  const tool = (change: object) => ({ name: "mail", parameters: { type: "object", properties: {} }, ...change })
+
+  it.effect("has the placeholders of the prompt, goes on numbering, and what it replaced is restored", () =>
+    Effect.gen(function* () {
+      const { seen, answer, events } = yield* ask({ stop: ["bob@example.com", "alice@example.com", "⟦"], seed: 7 })
+      expect(seen).toEqual({ stop: ["⟦EMAIL_ADDRESS_2⟧", "⟦EMAIL_ADDRESS_1⟧", "⟦LITERAL_1⟧"], seed: 7 })
+      expect(answer.text).toBe("Mail alice@example.com bob@example.com alice@example.com ⟦")
+      expect(events.filter((event) => event._tag === "Redaction")).toEqual([
+        { _tag: "Redaction", counts: { EMAIL_ADDRESS: 1 } },
+        { _tag: "Redaction", counts: { EMAIL_ADDRESS: 2 } }
+      ])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("leaves the words of a schema as they are, and rewrites what it says", () =>
+    Effect.gen(function* () {
+      const schema = (to: string) => ({
+        type: "object",
+        required: ["to"],
+        properties: { to: { type: "string", format: "email", description: `such as ${to}`, enum: [to, "nobody"] } }
+      })
+      const { seen } = yield* ask({ tools: [tool({ parameters: schema("alice@example.com") })], toolChoice: "auto" })
+      expect(seen).toEqual({ tools: [tool({ parameters: schema("⟦EMAIL_ADDRESS_1⟧") })], toolChoice: "auto" })
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("refuses a value where it cannot be replaced, and says where without saying it", () =>
+    Effect.gen(function* () {
+      const value = "alice@example.com"
+      const refused: ReadonlyArray<readonly [string, Parameters["Service"]]> = [
+        ["tools[0].name", { tools: [tool({ name: value })] }],
+        ["tools[0].parameters", { tools: [tool({ parameters: { properties: { [value]: {} } } })] }],
+        ["tools[0].parameters", { tools: [tool({ parameters: { pattern: `^${value}$` } })] }],
+        ["tools[0].parameters", { tools: [tool({ parameters: { enum: [4111111111111111] } })] }],
+        ["toolChoice.tool", { toolChoice: { tool: value } }],
+        ["responseFormat.name", { responseFormat: { type: "json", name: value } }],
+        ["responseFormat.schema", { responseFormat: { type: "json", schema: { required: [value] } } }],
+        ["providerOptions", { providerOptions: { openai: { metadata: { [value]: 1 } } } }]
+      ]
+      for (const [path, settings] of refused) {
+        const error = yield* Effect.flip(ask(settings))
+        expect(error).toMatchObject({ _tag: "RedactError", reason: { _tag: "RefusedParameter", path } })
+        expect(JSON.stringify(error)).not.toContain(value)
+        const { seen } = yield* ask(settings, "Hi", Policy.make({ fixed: "pass" }))
+        expect(seen).toEqual(settings)
+      }
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("fails closed", () =>
+    Effect.gen(function* () {
+      const detector = Detector.layerOf({
+        name: "lists",
+        detect: (text) =>
+          text === "END" ? Effect.fail(new DetectorError({ detector: "lists", message: "down" })) : Effect.succeed([])
+      })
+      const error = yield* ask({ stop: ["END"] }).pipe(
+        Effect.provide(Layer.mergeAll(detector, Vault.layerMemory)),
+        Effect.flip
+      )
+      expect(error).toMatchObject({ _tag: "RedactError", reason: { _tag: "DetectorFailed", detector: "lists" } })
     })
   )
 })

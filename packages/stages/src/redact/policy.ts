@@ -43,6 +43,8 @@ export interface Settings {
   /** By type; `placeholder` where nothing is said. */
   readonly strategies: { readonly [type: string]: Strategy }
   readonly files: FilePolicy
+  /** What `redactParameters` does about a value where it cannot be replaced: in the name of a tool or a property, or in a pattern. */
+  readonly fixed: "refuse" | "pass"
   readonly restore: {
     /** Whether values go back into tool arguments, where they leave for the tool. */
     readonly toolArguments: boolean
@@ -63,6 +65,7 @@ export const defaults: Settings = {
   minimumConfidence: 0.5,
   strategies: { COUNTRY: "keep", DATE_TIME: "keep", NRP: "keep", TITLE: "keep" },
   files: "refuse",
+  fixed: "refuse",
   restore: { toolArguments: true, urls: "known" }
 }
 
