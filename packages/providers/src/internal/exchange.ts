@@ -109,6 +109,20 @@ const broken =
     )
   }
 
+/** The explanations of fal (`detail`, as text or a list) and Replicate (`title`, `detail`) in the form of the others. */
+const inOneForm = (body: string): string => {
+  try {
+    const { detail, title } = JSON.parse(body) as { readonly detail?: unknown; readonly title?: unknown }
+    if (typeof detail === "string") return JSON.stringify({ error: { message: `${title ?? ""} ${detail}`.trim() } })
+    if (!Array.isArray(detail)) return body
+    const all = (field: string) =>
+      detail.map((each: { readonly [name: string]: unknown }) => each?.[field] ?? "").join(" ")
+    return JSON.stringify({ error: { message: all("msg"), code: all("type").split(" ")[0] } })
+  } catch {
+    return body
+  }
+}
+
 /** Sends a request and waits for the head of the answer; a status of failure is a failure. */
 export const send = (
   exchange: Exchange,
@@ -131,7 +145,11 @@ export const send = (
                 Effect.fail(
                   exchange.fail(
                     classify(
-                      { statusCode: response.status, responseBody, responseHeaders: { ...response.headers } },
+                      {
+                        statusCode: response.status,
+                        responseBody: inOneForm(responseBody),
+                        responseHeaders: { ...response.headers }
+                      },
                       exchange.clock.currentTimeMillisUnsafe()
                     )
                   )
