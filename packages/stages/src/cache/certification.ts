@@ -1,13 +1,21 @@
 /**
- * The threshold of the semantic tier, earned from judged traffic: it serves only above a score at which the upper
+ * The threshold of the semantic tier, earned from judged traffic: it serves only above a chance at which the upper
  * Clopper–Pearson bound on the share of wrong answers is below the user's α.
  *
- * Judgements are kept in a window of the newest `window`. Whenever their number has grown by a fifth (or by an eighth of the
- * window, once it is full) a new certificate is sought: the scores are cut at `levels` places that depend on the scores
- * alone, and the cuts are tested from high to low until one fails (fixed-sequence testing, so that no test costs another
- * its confidence; two sequences share the risk). The lowest cut that passed is the threshold until the next certificate;
- * where none passes, the tier is off. Hits are judged less often than misses, so near misses weigh more in the window than
- * in the traffic: where wrong answers grow rarer as scores grow, that makes the bound larger, never smaller.
+ * The score of a candidate is the chance, learned from judgements (see `calibration`), that its answer will do. No judgement
+ * vouches for a chance that it helped to learn: candidates go in turn to two sides, and each side's chances are learned from
+ * the other side's judgements.
+ *
+ * Judgements are kept in a window of the newest `window`. Whenever their number has grown by a tenth (or by an eighth of the
+ * window, once it is full) a new certificate is sought: chances are worked out anew for all of them, cut at `levels` places
+ * that depend on the chances alone, and the cuts are tested from high to low until one fails (fixed-sequence testing, so that
+ * no test costs another its confidence). The lowest cut that passed is the threshold until the next certificate; where none
+ * passes, the tier is off. Nothing is served whose own chance of being wrong is more than 2.5 α, however good its company.
+ *
+ * Hits are judged less often than near misses, so the share of wrong answers above a cut is put together from the shares
+ * between neighbouring cuts, each weighted by how much of the traffic falls there, and the bound is taken at the effective number
+ * of judgements (Korn and Graubard, "Confidence intervals for proportions with small expected number of positive counts
+ * estimated from survey data", Survey Methodology 24, 1998).
  *
  * Each certificate holds with the stated confidence on traffic like the window's. It is no promise about traffic unlike
  * it: drift shows in the next certificate.
@@ -16,6 +24,7 @@
  */
 
 import { Effect } from "effect"
+import { makeCalibration } from "./calibration.ts"
 import { type ConfigurationError, invalid } from "./configurationError.ts"
 
 /**
@@ -31,7 +40,7 @@ export interface CertificationOptions {
   readonly confidence?: number
   /** How many of the newest judgements count; 4,096. */
   readonly window?: number
-  /** At how many places the scores are cut; 32. */
+  /** At how many places the chances are cut; 32. */
   readonly levels?: number
 }
 
@@ -42,12 +51,25 @@ export interface CertificationOptions {
  * @since 0.1.0
  */
 export interface Certificate {
-  /** Serve at or above this score; `undefined` when the tier has not earned one. */
+  /** Serve at or above this chance; `undefined` when the tier has not earned one. */
   readonly threshold: number | undefined
   /** The upper bound on wrong hits at the threshold; 1 when there is none. */
   readonly bound: number
-  /** How many judgements at or above the threshold it rests on. */
+  /** How many judgements it rests on, above the threshold; the effective number, which is no more than there are. */
   readonly judged: number
+}
+
+/**
+ * A candidate whose chance was worked out.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Considered {
+  readonly features: ReadonlyArray<number>
+  readonly side: 0 | 1
+  /** How likely its answer will do, 0 to 1: what the threshold is compared with. */
+  readonly chance: number
 }
 
 /**
@@ -58,12 +80,20 @@ export interface Certificate {
  */
 export interface Certification {
   readonly certificate: () => Certificate
-  /** Adds one judgement: the score that the candidate had, and whether its answer would have done. */
-  readonly observe: (score: number, right: boolean) => void
+  /** Counts a candidate among the traffic and works out its chance. All must have as many features. */
+  readonly consider: (features: ReadonlyArray<number>) => Considered
+  /** Adds one judgement: whether the candidate's answer would have done. */
+  readonly observe: (considered: Considered, right: boolean) => void
 }
 
-/** Where the tests begin, as shares of the cuts: one from the top, one further down in case the top is noisy. */
-const starts = [0, 0.3]
+/** Where the tests begin, as a share of the cuts: below the very top, where a single wrong answer would end them. */
+const start = 0.1
+
+/** No single answer is served whose chance of being wrong is more than this many times α. */
+const worst = 2.5
+
+/** How much of the newest traffic weighs the judgements. */
+const traffic = 1_024
 
 const off: Certificate = { threshold: undefined, bound: 1, judged: 0 }
 
@@ -87,49 +117,66 @@ export const make = (options: CertificationOptions): Effect.Effect<() => Certifi
     return Effect.fail(invalid("window", window, "it must be at least 100, and levels at least 1", "use 4096 and 32"))
   }
   return Effect.succeed(() => {
-    const scores: Array<number> = []
-    const rights: Array<boolean> = []
-    let next = 0
-    let since = 0
+    const judged: Array<{ readonly considered: Considered; readonly right: boolean }> = []
+    const seen: Array<Considered> = []
+    const sides: Array<ReturnType<typeof makeCalibration>> = []
+    let [considered, next, since] = [0, 0, 0]
     let current = off
+    const chanceOf = ({ features, side }: Considered) => sides[side]!.chance(features)
     const certify = () => {
-      const order = Array.from(scores.keys()).sort((a, b) => scores[b]! - scores[a]!)
-      // How many judgements, and how many wrong ones, at or above each cut.
+      const order = judged
+        .map(({ considered, right }) => ({ chance: chanceOf(considered), right }))
+        .sort((a, b) => b.chance - a.chance)
+      const chances = seen.map(chanceOf).sort((a, b) => b - a)
+      // At each cut: the effective number of judgements above it, and of wrong ones among them.
       const cuts: Array<{ readonly threshold: number; readonly count: number; readonly wrong: number }> = []
-      let wrong = 0
+      let [above, begun, wrong, errors, variance] = [0, 0, 0, 0, 0]
       for (let index = 0, level = 1; index < order.length; index++) {
-        const threshold = scores[order[index]!]!
+        const { chance, right } = order[index]!
         const count = index + 1
-        if (!rights[order[index]!]) wrong++
+        if (!right) wrong++
         if (count < (order.length * level) / levels) continue
-        // Equal scores stand or fall together.
-        if (count < order.length && scores[order[count]!] === threshold) continue
-        cuts.push({ threshold, count, wrong })
+        // Equal chances stand or fall together.
+        if (count < order.length && order[count]!.chance === chance) continue
+        const before = above
+        while (above < chances.length && chances[above]! >= chance) above++
+        errors += ((above - before) * wrong) / (count - begun)
+        variance += (above - before) ** 2 / (count - begun)
+        if (variance > 0) {
+          const effective = Math.min(count, above ** 2 / variance)
+          cuts.push({ threshold: chance, count: effective, wrong: (errors / above) * effective })
+        }
+        begun = count
+        wrong = 0
         while (count >= (order.length * level) / levels) level++
       }
       current = off
-      for (const [sequence, start] of starts.entries()) {
-        for (const cut of cuts.slice(Math.floor(cuts.length * start))) {
-          const bound = upperBound(cut.wrong, cut.count, 1 - (1 - confidence) / starts.length)
-          if (bound > alpha) {
-            // At the very top there may be too few to tell: going on is no second look, since nothing has passed or failed.
-            if (sequence === 0 && upperBound(0, cut.count, 1 - (1 - confidence) / starts.length) > alpha) continue
-            break
-          }
-          if (current.threshold === undefined || cut.threshold < current.threshold) {
-            current = { threshold: cut.threshold, bound, judged: cut.count }
-          }
+      for (const cut of cuts.slice(Math.floor(cuts.length * start))) {
+        const bound = upperBound(cut.wrong, cut.count, confidence)
+        if (bound > alpha) {
+          // At the top there may be too few to tell: going on is no second look, since nothing has passed or failed.
+          if (upperBound(0, cut.count, confidence) > alpha) continue
+          break
         }
+        current = { threshold: Math.max(cut.threshold, 1 - worst * alpha), bound, judged: Math.floor(cut.count) }
       }
     }
     return {
       certificate: () => current,
-      observe: (score, right) => {
-        scores[next] = score
-        rights[next] = right
+      consider: (features) => {
+        if (sides.length === 0) sides.push(makeCalibration(features.length), makeCalibration(features.length))
+        const side = (considered & 1) as 0 | 1
+        const candidate = { features, side, chance: sides[side]!.chance(features) }
+        seen[considered % traffic] = candidate
+        considered++
+        return candidate
+      },
+      observe: (candidate, right) => {
+        sides[1 - candidate.side]?.learn(candidate.features, right)
+        judged[next] = { considered: candidate, right }
         next = (next + 1) % window
         since++
-        if (scores.length >= 50 && since >= Math.max(25, Math.min(scores.length / 5, window / 8))) {
+        if (judged.length >= 50 && since >= Math.max(25, Math.min(judged.length / 10, window / 8))) {
           since = 0
           certify()
         }
@@ -139,7 +186,7 @@ export const make = (options: CertificationOptions): Effect.Effect<() => Certifi
 }
 
 /**
- * The upper Clopper–Pearson bound on a share of which `wrong` in `count` were seen: the share at which seeing so few would
+ * The upper Clopper–Pearson bound on a share of which `wrong` in `count` were seen, whole numbers or effective ones: the share at which seeing so few would
  * have probability 1 − `confidence`. Source: Clopper and Pearson, Biometrika 26 (1934); it is the `confidence` quantile
  * of the Beta(wrong + 1, count − wrong) distribution.
  *

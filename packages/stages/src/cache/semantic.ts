@@ -4,9 +4,10 @@
  * judge says whether the cached answer would have done. Judging a sample goes on while the tier serves, so that a
  * certificate is renewed, or lost, as traffic drifts.
  *
- * The score of a candidate is its similarity times the agreement of its neighbourhood: of the nearest entries, weighted by
- * the sixth power of their similarity, the share whose answer is the same (equal text, or judged equal before). A lone
- * look-alike in a mixed neighbourhood scores low however near it is.
+ * The candidate is the nearest entry of the answer that weighs most in the neighbourhood: among the nearest entries, weighted
+ * by the sixth power of their similarity, answers that are the same (equal text, or judged equal before) count together. Its
+ * score is the chance that it will do, learned from its similarity, from the agreement of the neighbourhood (a lone
+ * look-alike among other answers seldom does), from how near the next other answer is, and from how full the cache is.
  *
  * @since 0.1.0
  */
@@ -43,8 +44,10 @@ export interface Match {
   /** The digest of its answer, as given to `remember`. */
   readonly answer: string
   readonly similarity: number
-  /** Similarity times the agreement of the neighbourhood: what the threshold is compared with. */
+  /** The chance, 0 to 1, that the answer will do: what the threshold is compared with. */
   readonly score: number
+  /** What `judged` is to learn from. */
+  readonly considered: Certification.Considered
 }
 
 /**
@@ -88,9 +91,9 @@ export class SemanticTier extends Context.Service<
  * @since 0.1.0
  */
 export interface SemanticOptions extends Certification.CertificationOptions {
-  /** The share of would-be hits that the model is asked anyway and judged, while serving; 0.1. */
+  /** The share of would-be hits that the model is asked anyway and judged, while serving; 0.07. */
   readonly judgeHits?: number
-  /** The share of misses with a match that is judged, so that the threshold can fall; 0.5. */
+  /** The share of misses with a match that is judged, so that the threshold can fall; 1: the model is asked anyway. */
   readonly judgeMisses?: number
   /** How many neighbours have a say; 10. */
   readonly neighbours?: number
@@ -111,7 +114,7 @@ export const layer = (
   Layer.effect(
     SemanticTier,
     Effect.gen(function* () {
-      const { floor = 0.2, judgeHits = 0.1, judgeMisses = 0.5, neighbours = 10 } = options
+      const { floor = 0.2, judgeHits = 0.07, judgeMisses = 1, neighbours = 10 } = options
       for (const [setting, value] of Object.entries({ judgeHits, judgeMisses })) {
         if (!(value > 0 && value <= 1)) {
           return yield* invalid(setting, value, "it must be above 0 and at most 1", "use 0.1 to judge every tenth")
@@ -146,6 +149,8 @@ export const layer = (
         for (let parent = groups.get(root); parent !== undefined; parent = groups.get(root)) root = parent
         return root
       }
+      // How many entries a partition was given, for the newest 10,000 partitions.
+      const sizes = new Map<string, number>()
       const place = (question: Question) => `${embedder.name}.${question.partition}`
       const find = Effect.fnUntraced(function* (question: Question, vector: Float32Array) {
         const found = yield* index.search(place(question), vector, neighbours)
@@ -162,11 +167,23 @@ export const layer = (
         }
         const nearest = found.find(({ id }) => group(answerOf(id)) === heaviest)
         if (nearest === undefined || heaviest === undefined || nearest.similarity < floor) return undefined
+        const { similarity } = nearest
+        const agreement = weights.get(heaviest)! / total
+        const other = found.find(({ id }) => group(answerOf(id)) !== heaviest)?.similarity ?? 0
+        const considered = certification(question.traffic).consider([
+          1,
+          4 * similarity * agreement - 2,
+          2 * similarity - 1,
+          2 * agreement - 1,
+          3 * (similarity - other),
+          Math.log(1 + (sizes.get(place(question)) ?? 0)) / 2 - 3
+        ])
         return {
           key: nearest.id.slice(0, nearest.id.lastIndexOf("~")),
           answer: answerOf(nearest.id),
-          similarity: nearest.similarity,
-          score: (nearest.similarity * weights.get(heaviest)!) / total
+          similarity,
+          score: considered.chance,
+          considered
         }
       })
       return SemanticTier.of({
@@ -180,10 +197,18 @@ export const layer = (
           const judge = (yield* Random.next) < chance
           return { _tag: judge ? "shadow" : hit ? "serve" : "ask", vector, match } as const
         }),
-        remember: (question, { answer, key, vector }) => index.add(place(question), `${key}~${answer}`, vector),
+        remember: (question, { answer, key, vector }) =>
+          Effect.suspend(() => {
+            const name = place(question)
+            const size = (sizes.get(name) ?? 0) + 1
+            sizes.delete(name)
+            if (sizes.size >= 10_000) sizes.delete(sizes.keys().next().value!)
+            sizes.set(name, size)
+            return index.add(name, `${key}~${answer}`, vector)
+          }),
         judged: (question, match, fresh, right) =>
           Effect.sync(() => {
-            certification(question.traffic).observe(match.score, right)
+            certification(question.traffic).observe(match.considered, right)
             if (!right) return
             const from = group(fresh)
             const to = group(match.answer)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { make, upperBound } from "@interlock/stages/cache/certification"
+import { type Certification, make, upperBound } from "@interlock/stages/cache/certification"
 import { Effect } from "effect"
 
 /** A generator of uniform numbers that is the same on every run. */
@@ -35,6 +35,20 @@ describe("upperBound", () => {
   })
 })
 
+/** Considers a candidate with one number to tell it by, and has it judged. */
+const judge = (certification: Certification, number: number, right: boolean) =>
+  certification.observe(certification.consider([1, 2 * number - 1]), right)
+
+/** The smallest number, in steps of a hundredth, that would be served; `undefined` where none would. */
+const served = (certification: Certification): number | undefined => {
+  const { threshold } = certification.certificate()
+  return threshold === undefined
+    ? undefined
+    : Array.from({ length: 101 }, (_, step) => step / 100).find(
+        (number) => certification.consider([1, 2 * number - 1]).chance >= threshold
+      )
+}
+
 describe("Certification", () => {
   it.effect("finds a threshold where there is one, and none where wrong answers are too many at every score", () =>
     Effect.gen(function* () {
@@ -44,12 +58,12 @@ describe("Certification", () => {
       for (let index = 0; index < 3_000; index++) {
         const score = random()
         // 1 % wrong above 0.5, 50 % below; against 8 % wrong everywhere.
-        good.observe(score, random() < (score >= 0.5 ? 0.99 : 0.5))
-        bad.observe(score, random() < 0.92)
+        judge(good, score, random() < (score >= 0.5 ? 0.99 : 0.5))
+        judge(bad, score, random() < 0.92)
       }
-      const { bound, threshold } = good.certificate()
-      assert.isTrue(threshold !== undefined && threshold > 0.45 && threshold < 0.6)
-      assert.isBelow(bound, 0.05)
+      const from = served(good)
+      assert.isTrue(from !== undefined && from > 0.45 && from < 0.75)
+      assert.isBelow(good.certificate().bound, 0.05)
       assert.strictEqual(bad.certificate().threshold, undefined)
     })
   )
@@ -57,19 +71,21 @@ describe("Certification", () => {
   it.effect("serves traffic with at most alpha wrong, in all but the promised share of runs", () =>
     Effect.gen(function* () {
       const start = yield* make({ alpha: 0.05 })
-      let broken = 0
+      let [broken, on] = [0, 0]
       for (let run = 0; run < 200; run++) {
         const random = uniform(run + 7)
         const certification = start()
         for (let index = 0; index < 600; index++) {
           const score = random()
-          certification.observe(score, random() > 0.2 * (1 - score))
+          judge(certification, score, random() > 0.2 * (1 - score))
         }
         // Above t the share of wrong answers is 0.2 (1 − t)/2, so 5 % are reached at t = 0.5.
-        const { threshold } = certification.certificate()
-        if (threshold !== undefined && threshold < 0.5) broken++
+        const from = served(certification)
+        if (from !== undefined) on++
+        if (from !== undefined && from < 0.5) broken++
       }
       assert.isAtMost(broken, 14)
+      assert.isAtLeast(on, 20)
     })
   )
 
@@ -77,11 +93,11 @@ describe("Certification", () => {
     Effect.gen(function* () {
       const certification = (yield* make({ alpha: 0.05, window: 1_000 }))()
       const random = uniform(3)
-      for (let index = 0; index < 60; index++) certification.observe(random(), true)
+      for (let index = 0; index < 60; index++) judge(certification, random(), true)
       assert.strictEqual(certification.certificate().threshold, undefined)
-      for (let index = 0; index < 1_000; index++) certification.observe(random(), true)
+      for (let index = 0; index < 1_000; index++) judge(certification, random(), true)
       assert.isDefined(certification.certificate().threshold)
-      for (let index = 0; index < 600; index++) certification.observe(random(), random() < 0.7)
+      for (let index = 0; index < 600; index++) judge(certification, random(), random() < 0.7)
       assert.strictEqual(certification.certificate().threshold, undefined)
     })
   )
