@@ -9,6 +9,7 @@ import * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Persistence from "effect/persistence/Redis"
 import { Redis } from "ioredis"
 import * as Server from "./server.ts"
+import { killed, until } from "./waiting.ts"
 
 const build = (options: Connection.Options) => Effect.scoped(Layer.build(Connection.layer(options)))
 const connected = Layer.unwrap(Effect.map(Server.url, (url) => Connection.layer({ url }))).pipe(Layer.orDie)
@@ -93,13 +94,14 @@ describe("Connection.layer", () => {
         Effect.sync(() => new Redis(sentinel.port, sentinel.host)),
         (client) => Effect.sync(() => client.disconnect())
       )
-      yield* until(() =>
+      const { client } = yield* Effect.provide(Connection.RedisConnection, built)
+      yield* until(watcher, () =>
         watcher.call("SENTINEL", "REPLICAS", "main").then((found) => JSON.stringify(found).includes("slave"))
       )
-      yield* until(() => Effect.runPromise(redis.send("WAIT", "1", "500")).then((count) => count === 1))
-      yield* primary.kill
+      yield* until(client, () => Effect.runPromise(redis.send("WAIT", "1", "500")).then((count) => count === 1))
+      yield* killed(primary, client)
       expect((yield* Effect.flip(redis.send("GET", "found")))._tag).toBe("RedisError")
-      yield* until(() => Effect.runPromise(redis.send("SET", "found", "2")).then(() => true))
+      yield* until(client, () => Effect.runPromise(redis.send("SET", "found", "2")).then(() => true))
       expect(yield* redis.send<Array<string>>("ROLE")).toContain("master")
     }).pipe(Effect.scoped)
   )
@@ -122,12 +124,6 @@ describe("Connection.layer", () => {
     }).pipe(Effect.scoped)
   )
 })
-
-/** Asks again until the answer is yes; a failure is a no. */
-const until = (ask: () => Promise<boolean>) =>
-  Effect.promise(async () => {
-    while (!(await ask().catch(() => false))) await new Promise((resolve) => setTimeout(resolve, 50))
-  })
 
 /** A certificate for localhost, made with openssl for this test. */
 const certificate = Effect.acquireRelease(

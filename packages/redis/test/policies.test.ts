@@ -14,10 +14,10 @@ import { LimitError, type Limiter, limit, layer as limitLayer } from "@interlock
 import { redact } from "@interlock/stages/redact"
 import { Detector } from "@interlock/stages/redact/detector"
 import { Vault } from "@interlock/stages/redact/vault"
-import { ConfigProvider, Context, Duration, Effect, Exit, Layer, Redacted } from "effect"
-import { TestClock } from "effect/testing"
+import { ConfigProvider, Context, Duration, Effect, Layer, Redacted } from "effect"
 import * as ScriptedModel from "../../testing/src/ScriptedModel.ts"
 import * as Server from "./server.ts"
+import { killed, ready, resumed, whileTimePasses } from "./waiting.ts"
 
 const facts = (text: string) =>
   Context.mergeAll(
@@ -52,7 +52,7 @@ interface World {
   readonly cached: (text: string) => Effect.Effect<Chat.Answer, unknown>
   readonly redacted: Effect.Effect<Chat.Answer, unknown>
   readonly calls: () => number
-  readonly back: Effect.Effect<void>
+  readonly client: Connection.RedisConnection["Service"]["client"]
 }
 const on = <A, E>(body: (world: World) => Effect.Effect<A, E>) =>
   Effect.gen(function* () {
@@ -95,12 +95,7 @@ const on = <A, E>(body: (world: World) => Effect.Effect<A, E>) =>
           )
         )
         .pipe(Effect.provide(Layer.merge(vault, Detector.layer)), Effect.provide(stores)),
-      back: Effect.gen(function* () {
-        const store = yield* CacheStore
-        while (Exit.isFailure(yield* Effect.exit(store.get("any")))) {
-          yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 20)))
-        }
-      }).pipe(Effect.provide(stores))
+      client: Context.get(stores, Connection.RedisConnection).client
     })
   }).pipe(Effect.scoped)
 
@@ -142,8 +137,7 @@ describe("policies", () => {
         yield* present(world)
         yield* world.server.pause
         yield* away("Timeout", world)
-        yield* world.server.resume
-        yield* world.back
+        yield* resumed(world.server)
         yield* present(world)
       })
     )
@@ -153,10 +147,10 @@ describe("policies", () => {
     on((world) =>
       Effect.gen(function* () {
         yield* present(world)
-        yield* world.server.kill
+        yield* killed(world.server, world.client)
         yield* away("Unavailable", world)
         yield* world.server.start
-        yield* world.back
+        yield* ready(world.client)
         yield* present(world)
       })
     )
@@ -179,7 +173,7 @@ describe("single flight", () => {
       )
       expect(new Set(answers.map(({ text }) => text))).toEqual(new Set(["ok"]))
       expect(model.calls()).toBe(1)
-    }).pipe(Effect.scoped, TestClock.withLive)
+    }).pipe(Effect.scoped, whileTimePasses)
   )
 })
 

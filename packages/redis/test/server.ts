@@ -39,9 +39,8 @@ export const program = (command: "redis-server" | "openssl"): string => {
       const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" }
       const apt = (...args: ReadonlyArray<string>) =>
         spawnSync("apt-get", ["-o", "DPkg::Lock::Timeout=60", ...args], { env, stdio: "ignore" })
-      const deadline = Date.now() + 120_000
-      for (let first = true; !works() && Date.now() < deadline; first = false) {
-        if (!first) apt("update")
+      for (let attempt = 0; attempt < 60 && !works(); attempt++) {
+        if (attempt > 0) apt("update")
         apt("install", "-y", "--no-install-recommends", command)
         if (!works()) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000)
       }
@@ -171,9 +170,8 @@ export const cluster: Effect.Effect<ReadonlyArray<Server>, never, Scope.Scope> =
       const info = (await client.call("CLUSTER", "INFO")) as string
       return info.includes("cluster_state:ok") && info.includes("cluster_known_nodes:3")
     }
-    while (!(await Promise.all(clients.map(ready))).every((each) => each)) {
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
+    // Each round asks all three and waits for their answers.
+    while (!(await Promise.all(clients.map(ready))).every((each) => each));
     for (const client of clients) client.disconnect()
   })
   return nodes

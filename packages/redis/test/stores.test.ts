@@ -15,8 +15,8 @@ import { Feedback } from "@interlock/stages/Feedback"
 import { Vault, VaultStore } from "@interlock/stages/redact/vault"
 import { Duration, Effect, Fiber, Layer, Redacted, Schema } from "effect"
 import { CircuitBreaker, PersistedQueue } from "effect/persistence"
-import { TestClock } from "effect/testing"
 import * as Server from "./server.ts"
+import { killed, ready, resumed, whileTimePasses } from "./waiting.ts"
 
 const unique = () => `t${Math.random().toString(36).slice(2)}`
 const minute = Duration.minutes(1)
@@ -120,7 +120,7 @@ for (const [where, connected] of [
         const waiting = yield* Effect.forkChild(lease.awaitRelease(key, { atMost: Duration.hours(1) }))
         yield* lease.release(key, token)
         yield* Fiber.join(waiting)
-      }).pipe(TestClock.withLive, Effect.provide(RedisLease.layer))
+      }).pipe(whileTimePasses, Effect.provide(RedisLease.layer))
     )
 
     it.effect("VaultStore gives out numbers atomically, and keeps only what is sealed", () =>
@@ -196,7 +196,7 @@ for (const [where, connected] of [
         expect(errors.slice(0, 2)).toEqual(["broken", "broken"])
         expect(errors[2]).not.toBe("broken")
       }).pipe(
-        TestClock.withLive,
+        whileTimePasses,
         Effect.provide(PersistedQueue.layer.pipe(Layer.provideMerge(Stores.layer({ name: unique() }))))
       )
     )
@@ -252,7 +252,7 @@ describe("stores on a server that fails", () => {
         RedisLease.layer,
         RedisVaultStore.layer(),
         RedisFeedback.layer()
-      ).pipe(Layer.provide(Connection.layer({ url: server.url, commandTimeout: "100 millis" })))
+      ).pipe(Layer.provideMerge(Connection.layer({ url: server.url, commandTimeout: "100 millis" })))
       yield* Effect.gen(function* () {
         const cache = yield* CacheStore
         const lease = yield* Lease
@@ -269,19 +269,16 @@ describe("stores on a server that fails", () => {
           yield* feedback.report("a", 1)
           expect(yield* feedback.grades(model)).toEqual({ count: 0, mean: 0 })
         })
-        const back = Effect.gen(function* () {
-          while ((yield* Effect.option(cache.get("a")))._tag === "None") {
-            yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 20)))
-          }
-        })
+        const { client } = yield* Connection.RedisConnection
         yield* server.pause
         yield* failing
-        yield* server.resume
-        yield* back
-        yield* server.kill
+        yield* resumed(server)
+        yield* cache.get("a")
+        yield* killed(server, client)
         yield* failing
         yield* server.start
-        yield* back
+        yield* ready(client)
+        yield* cache.get("a")
       }).pipe(Effect.provide(stores))
     }).pipe(Effect.scoped)
   )

@@ -116,16 +116,46 @@ export const signText = (signer: Signer, body: string): string => {
  * @since 0.1.0
  */
 export const openText = (verifier: Verifier, note: string): string | undefined => {
+  const { body, signatures } = signed(verifier, note)
+  const bytes = Buffer.from(body)
+  return signatures.some((signature) => verifyBytes(null, bytes, verifier.publicKey, signature)) ? body : undefined
+}
+
+/**
+ * As `openText`, on another thread: for who has many notes to check, and other work meanwhile.
+ *
+ * @category signing
+ * @since 0.1.0
+ */
+export const openTextAside = async (verifier: Verifier, note: string): Promise<string | undefined> => {
+  const { body, signatures } = signed(verifier, note)
+  const bytes = Buffer.from(body)
+  for (const signature of signatures) {
+    const valid = await new Promise<boolean>((resolve, reject) =>
+      verifyBytes(null, bytes, verifier.publicKey, signature, (error, result) =>
+        error === null ? resolve(result) : reject(error)
+      )
+    )
+    if (valid) return body
+  }
+  return undefined
+}
+
+/** The text of a note, and the signatures that claim to be this key's. */
+const signed = (
+  verifier: Verifier,
+  note: string
+): { readonly body: string; readonly signatures: ReadonlyArray<Buffer> } => {
   const end = note.lastIndexOf("\n\n") + 1
-  const body = note.slice(0, end)
+  const signatures: Array<Buffer> = []
   for (const line of note.slice(end + 1).split("\n")) {
     if (!line.startsWith(`— ${verifier.origin} `)) continue
     const encoded = line.slice(verifier.origin.length + 3)
     const signature = Buffer.from(encoded, "base64")
     if (signature.toString("base64") !== encoded || !signature.subarray(0, 4).equals(verifier.keyHash)) continue
-    if (verifyBytes(null, Buffer.from(body), verifier.publicKey, signature.subarray(4))) return body
+    signatures.push(signature.subarray(4))
   }
-  return undefined
+  return { body: note.slice(0, end), signatures }
 }
 
 /**

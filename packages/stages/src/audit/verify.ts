@@ -112,12 +112,58 @@ export const verify = (options: {
     const walk = start(verifier, trusted)
     const segments = names.filter(Segment.isFileName)
     for (const [index, name] of segments.entries()) {
-      const bytes = yield* Effect.tryPromise({ try: () => disk.read(join(folder, name)), catch: fromDisk("verify") })
-      walk.segment(name, bytes, index === segments.length - 1)
+      const read = yield* Effect.tryPromise({
+        try: async () => readSegment(verifier, await disk.read(join(folder, name))),
+        catch: fromDisk("verify")
+      })
+      walk.segment(name, read, index === segments.length - 1)
       yield* Effect.yieldNow
     }
     return walk.finish(segments.length)
   })
+
+/** A frame, what it comes to, and whether the log's key signed it. */
+type Read =
+  | { readonly _tag: "Bad"; readonly offset: number }
+  | { readonly _tag: "Entry"; readonly offset: number; readonly leaf: Uint8Array }
+  | { readonly _tag: "Pruned"; readonly offset: number; readonly text: string | undefined }
+  | {
+      readonly _tag: "Commit"
+      readonly offset: number
+      readonly end: number
+      readonly commit: Segment.Commit
+      readonly signed: boolean
+    }
+
+interface ReadSegment {
+  readonly header: Segment.Header | undefined
+  readonly frames: ReadonlyArray<Read>
+  readonly length: number
+}
+
+/** Reads the frames; signatures, which take longest, are checked on other threads while this one hashes the records. */
+const readSegment = async (verifier: Checkpoint.Verifier, bytes: Buffer): Promise<ReadSegment> => {
+  const header = Segment.readHeader(bytes)
+  const frames: Array<Read | Promise<Read>> = []
+  for (const frame of Segment.frames(bytes, header?.length ?? 0)) {
+    const { offset } = frame
+    if (frame._tag === "Bad") frames.push({ _tag: "Bad", offset })
+    else if (frame._tag === "Entry") frames.push({ _tag: "Entry", offset, leaf: Merkle.leafHash(frame.bytes) })
+    else if (frame._tag === "Pruned") {
+      const text = Checkpoint.openTextAside(verifier, frame.note)
+      frames.push(text.then((text) => ({ _tag: "Pruned", offset, text })))
+    } else {
+      const { commit, end } = frame
+      // A checkpoint of another log is not this log's, whoever signed it.
+      const text =
+        commit.checkpoint.origin === verifier.origin ? Checkpoint.openTextAside(verifier, commit.note) : undefined
+      frames.push(
+        Promise.resolve(text).then((text) => ({ _tag: "Commit", offset, end, commit, signed: text !== undefined }))
+      )
+    }
+  }
+  return { header, frames: await Promise.all(frames), length: bytes.length }
+}
 
 const start = (verifier: Checkpoint.Verifier, trusted: ReadonlyArray<Checkpoint.Checkpoint>) => {
   const problems: Array<Problem> = []
@@ -129,11 +175,10 @@ const start = (verifier: Checkpoint.Verifier, trusted: ReadonlyArray<Checkpoint.
   let torn: Report["torn"]
   let lastSegment = ""
 
-  const segment = (name: string, bytes: Buffer, last: boolean): void => {
+  const segment = (name: string, { frames, header, length }: ReadSegment, last: boolean): void => {
     lastSegment = name
     const report = (kind: Problem["kind"], index: number, offset: number, end?: number) =>
       problems.push({ kind, index, segment: name, offset, ...(end === undefined ? {} : { end }) })
-    const header = Segment.readHeader(bytes)
     const stated = Number(name.slice(0, 20))
     if (stated > frontier.size) {
       report("missing", frontier.size, 0, stated)
@@ -146,31 +191,29 @@ const start = (verifier: Checkpoint.Verifier, trusted: ReadonlyArray<Checkpoint.
     let isPruned = false
     let committed = header?.length ?? 0
     let commits = 0
-    for (const frame of Segment.frames(bytes, header?.length ?? 0)) {
+    for (const frame of frames) {
       if (frame._tag === "Bad") damage ??= { offset: frame.offset, at: pending.length }
-      else if (frame._tag === "Entry") pending.push({ leaf: Merkle.leafHash(frame.bytes), offset: frame.offset })
+      else if (frame._tag === "Entry") pending.push(frame)
       else if (frame._tag === "Pruned") {
-        const text = Checkpoint.openText(verifier, frame.note)
-        if (text?.startsWith(`${verifier.origin}\npruned ${stated} `) === true) isPruned = true
+        if (frame.text?.startsWith(`${verifier.origin}\npruned ${stated} `) === true) isPruned = true
         else report("pruned", frontier.size, frame.offset)
       } else {
         if (header === undefined && commits === 0) report("header", frontier.size, 0)
         commits += 1
-        commit(frame.commit, frame.offset)
+        commit(frame.commit, frame.offset, frame.signed)
         committed = frame.end
         pending = []
         damage = undefined
       }
     }
     if (pending.length > 0 || damage !== undefined) {
-      if (last) torn = { segment: name, offset: committed, bytes: bytes.length - committed }
+      if (last) torn = { segment: name, offset: committed, bytes: length - committed }
       else report("missing", frontier.size, committed)
     }
 
-    function commit(found: Segment.Commit, offset: number): void {
+    function commit(found: Segment.Commit, offset: number, signed: boolean): void {
       const { first, leaves, note } = found
       const size = found.frontier.size
-      const signed = Checkpoint.open(verifier, note) !== undefined
       const before = frontier.size
       if (!signed) {
         report("signature", before, offset)
@@ -186,8 +229,9 @@ const start = (verifier: Checkpoint.Verifier, trusted: ReadonlyArray<Checkpoint.
       const { root } = found.checkpoint
       const own = pending.map(({ leaf }) => leaf)
       const fromRecords = Merkle.append(frontier, isPruned && own.length === 0 ? leaves : own)
-      const authentic = same(Merkle.root(found.frontier), root)
-      if (fromRecords.size === size && same(Merkle.root(fromRecords), root)) {
+      const asSigned = fromRecords.size === size && same(Merkle.root(fromRecords), root)
+      const authentic = asSigned ? sameFrontier(found.frontier, fromRecords) : same(Merkle.root(found.frontier), root)
+      if (asSigned) {
         // The records are those that were signed; bytes beside them may still have been changed.
         if (isPruned && own.length === 0) pruned += leaves.length
         else verified += own.length
