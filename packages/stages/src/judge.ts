@@ -2,7 +2,8 @@
  * `Judge` says how good an answer is, and which of two is better. Strategies of `fuse` ask it; so may anything else.
  *
  * What judges is a layer: `layerRules` checks what can be checked (a schema, length, language, forbidden content, a test that must
- * pass), `layerModel` asks a chat model, `layerDecisionModel` any `DecisionModel` of `effect/ai`. `layerControlled` puts a control
+ * pass), `layerModel` asks a chat model, `layerDecisionModel` any `DecisionModel` of `effect/ai`, `layerLearned` a small model that was
+ * trained on your own graded answers. `layerControlled` puts a control
  * question to any of them, which an answer that pleases whatever was asked does not survive.
  *
  * A judge never fails and never guesses: what cannot be read as a verdict is an abstention. Every comparison of a model is made in
@@ -25,12 +26,15 @@
  *
  * @since 0.1.0
  */
+import { readFile } from "node:fs/promises"
 import { type Handler, Reply } from "@interlock/core"
 import { Caller, Chat, Parameters, type Part, Prompt, RawPrompt } from "@interlock/model"
 import { Context, Effect, Layer, Result, Schema } from "effect"
 import { Decision, DecisionModel } from "effect/ai"
 import { language } from "./classify/language.ts"
+import { ArtefactError } from "./classify/linearModel.ts"
 import { withoutFlattery, withoutPadding } from "./judge/hardening.ts"
+import { decode, rater } from "./judge/learnedModel.ts"
 
 // ---------------------------------------------------------------------------------------------------------------
 // Verdicts
@@ -247,12 +251,12 @@ export const layerRules = (rules: readonly [Rule, ...ReadonlyArray<Rule>]): Laye
 }
 
 const byRating =
-  (rate: Judge["Service"]["rate"]): Judge["Service"]["compare"] =>
+  (rate: Judge["Service"]["rate"], margin = 0): Judge["Service"]["compare"] =>
   (prompt, first, second) =>
     Effect.map(Effect.all([rate(prompt, first), rate(prompt, second)]), ([one, other]): Compared | Abstained => {
       if (one._tag === "Abstained") return one
       if (other._tag === "Abstained") return other
-      const better = one.score === other.score ? "tie" : one.score > other.score ? "first" : "second"
+      const better = Math.abs(one.score - other.score) <= margin ? "tie" : one.score > other.score ? "first" : "second"
       return { _tag: "Compared", better }
     })
 
@@ -431,6 +435,45 @@ export const layerDecisionModel: Layer.Layer<Judge, never, DecisionModel.Decisio
     })
   })
 )
+
+// ---------------------------------------------------------------------------------------------------------------
+// A learned judge
+// ---------------------------------------------------------------------------------------------------------------
+
+/**
+ * Judges by what `interlock learn judge` learned of graded answers: in microseconds, and without a model. It was trained on prompts of
+ * one application, and is for that one. Its artefact holds what `@interlock/stages/judge/learnedModel` says, which is also how an answer
+ * is kept from pleasing it without answering. Ratings within `margin` of one another (default 0.02) compare as a tie.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerLearned = (options: {
+  /** A file, or its bytes. */
+  readonly artefact: string | URL | Uint8Array
+  readonly margin?: number
+}): Layer.Layer<Judge, ArtefactError> =>
+  Layer.effect(
+    Judge,
+    Effect.gen(function* () {
+      const { artefact } = options
+      const bytes =
+        artefact instanceof Uint8Array
+          ? artefact
+          : yield* Effect.tryPromise({
+              try: () => readFile(artefact),
+              catch: () =>
+                new ArtefactError({
+                  reason: "Missing",
+                  message: `there is no artefact at ${String(artefact)}: train one with \`interlock learn judge\``
+                })
+            })
+      const score = rater(yield* Effect.fromResult(decode(bytes)))
+      const rate = (prompt: Prompt.Prompt, { text }: Chat.Answer): Effect.Effect<Rated> =>
+        Effect.sync(() => ({ _tag: "Rated", score: score(Prompt.lastUserText(prompt), text) }))
+      return { name: "learned", rate, compare: byRating(rate, options.margin ?? 0.02) }
+    })
+  )
 
 /**
  * Puts a control question to a judge: each answer is also rated as an answer to `control`, to which it is none, and only what it has

@@ -5,6 +5,7 @@
  */
 import { Command } from "effect/cli"
 import { classifier } from "../learn/classifier.ts"
+import { judge } from "../learn/judge.ts"
 import { requestTypes } from "../learn/requestTypes.ts"
 import { router } from "../learn/router.ts"
 
@@ -15,6 +16,6 @@ import { router } from "../learn/router.ts"
  * @since 0.1.0
  */
 export const command = Command.make("learn").pipe(
-  Command.withDescription("Train a classifier or a router"),
-  Command.withSubcommands([classifier, requestTypes, router])
+  Command.withDescription("Train a classifier, a router or a judge"),
+  Command.withSubcommands([classifier, requestTypes, router, judge])
 )
