@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 export * as AiSdk from "./AiSdk.ts"
+export * as AiSdkImages from "./AiSdkImages.ts"
 export * as Anthropic from "./Anthropic.ts"
 export * as Cassette from "./Cassette.ts"
 export { callImageModel } from "./callImageModel.ts"
@@ -11,6 +12,7 @@ export { callModel } from "./callModel.ts"
 export * as EffectAi from "./EffectAi.ts"
 export * as Fal from "./Fal.ts"
 export * as Google from "./Google.ts"
+export * as GoogleImages from "./GoogleImages.ts"
 export { MissingKey } from "./MissingKey.ts"
 export * as Models from "./Models.ts"
 export * as OfflineImageModel from "./OfflineImageModel.ts"
