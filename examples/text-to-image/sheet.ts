@@ -45,8 +45,8 @@ const outline = (font: Font, text: string, left: number, y: number, size: number
 }
 
 /** Inter, as outlines: the sheet looks the same where no fonts are installed. */
-const fontOf = async (weight: 400 | 600): Promise<Font> => {
-  const file = await readFile(require.resolve(`@fontsource/inter/files/inter-latin-${weight}-normal.woff`))
+const fontOf = async (path: string): Promise<Font> => {
+  const file = await readFile(path)
   const bytes = file.buffer.slice(file.byteOffset, file.byteOffset + file.byteLength)
   return require("opentype.js").parse(bytes)
 }
@@ -65,7 +65,10 @@ export const contactSheet = async (title: string, rows: ReadonlyArray<Row>): Pro
   const columns = Math.min(8, Math.max(0, ...shown.map(({ frames }) => frames.length)))
   const first = shown[0]?.frames[0]
   if (first === undefined) return undefined
-  const [plain, strong] = await Promise.all([fontOf(400), fontOf(600)])
+  const [plain, strong] = await Promise.all([
+    fontOf(require.resolve("@fontsource/inter/files/inter-latin-400-normal.woff")),
+    fontOf(require.resolve("@fontsource/inter/files/inter-latin-600-normal.woff"))
+  ])
   const { height: across = 2, width: along = 3 } = await sharp(first.picture).metadata()
   const tall = Math.round(Math.min(1.5, across / along) * cell.width)
   const lines = shown.flatMap(({ frames, name }, row) =>
