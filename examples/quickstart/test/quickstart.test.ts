@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
@@ -11,8 +11,8 @@ const main = resolve(import.meta.dirname, "../main.ts")
 
 const keyless = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/_(API_KEY|BASE_URL)$/.test(name)))
 
-const start = (flags: ReadonlyArray<string>, environment: Record<string, string> = {}) => {
-  const child: ChildProcess = spawn(process.execPath, [main, ...flags], { env: { ...keyless, ...environment } })
+const start = (flags: ReadonlyArray<string>, environment: Record<string, string> = {}, program = main) => {
+  const child: ChildProcess = spawn(process.execPath, [program, ...flags], { env: { ...keyless, ...environment } })
   let [output, errors] = ["", ""]
   child.stdout?.on("data", (chunk) => (output += chunk))
   child.stderr?.on("data", (chunk) => (errors += chunk))
@@ -22,8 +22,8 @@ const start = (flags: ReadonlyArray<string>, environment: Record<string, string>
   return { child, ended }
 }
 
-const inFolder = async (use: (folder: string) => Promise<void>) => {
-  const folder = mkdtempSync(join(tmpdir(), "quickstart-"))
+const inFolder = async (use: (folder: string) => Promise<void>, parent = tmpdir()) => {
+  const folder = mkdtempSync(join(parent, "quickstart-"))
   try {
     await use(folder)
   } finally {
@@ -38,7 +38,38 @@ describe("quickstart", () => {
     assert.include(output, "200 (200 answered, 0 failed)")
     assert.match(output, /Cost\s+│ \$0\.0\d+/)
     assert.include(output, "flowchart TB")
+    // All but the latency, and the width that it gives the table.
+    const readme = readFileSync(resolve(main, "../README.md"), "utf8")
+    const rows = [...output.matchAll(/^│ (.+?) +│ (.+?) +│$/gm)].filter(([, name]) => name !== "Latency")
+    assert.isAtLeast(rows.length, 8)
+    for (const [, name, value] of rows) {
+      assert.isTrue(
+        readme.split("\n").some((line) => line.includes(`│ ${name} `) && line.includes(`│ ${value} `)),
+        `${name}: ${value}`
+      )
+    }
   })
+
+  it("is a folder to copy: with two stages changed it runs", () =>
+    inFolder(
+      async (folder) => {
+        const example = resolve(main, "..")
+        const skipped = /^\/(test|node_modules)(\/|$)/
+        cpSync(example, folder, { recursive: true, filter: (path) => !skipped.test(path.slice(example.length)) })
+        cpSync(join(example, "node_modules"), join(folder, "node_modules"), { recursive: true, verbatimSymlinks: true })
+        const file = join(folder, "main.ts")
+        const changed = readFileSync(file, "utf8")
+          .replace("maxOutputTokens: 1000", "maxOutputTokens: 100")
+          .replace("  .use(cache)\n", "")
+        assert.include(changed, "maxOutputTokens: 100 ")
+        assert.notInclude(changed, ".use(cache)")
+        writeFileSync(file, changed)
+        const { code, errors, output } = await start(["--json"], {}, file).ended
+        assert.strictEqual(code, 0, errors)
+        assert.deepInclude(JSON.parse(output), { calls: 200, answered: 200, cacheHits: 0 })
+      },
+      resolve(main, "../..")
+    ))
 
   it("runs the user's own prompts, reports bad lines by number, and says so by its exit code", () =>
     inFolder(async (folder) => {

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
@@ -11,9 +11,9 @@ const main = resolve(import.meta.dirname, "../main.ts")
 const keyless = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/_(API_KEY|BASE_URL)$/.test(name)))
 
 /** `interrupt`: what standard error must say before Ctrl-C. */
-const start = (flags: ReadonlyArray<string>, interrupt?: string) =>
+const start = (flags: ReadonlyArray<string>, interrupt?: string, program = main) =>
   new Promise<{ readonly code: number | null; readonly output: string; readonly errors: string }>((done) => {
-    const child = spawn(process.execPath, [main, ...flags], { env: keyless })
+    const child = spawn(process.execPath, [program, ...flags], { env: keyless })
     let [output, errors] = ["", ""]
     child.stdout.on("data", (chunk) => (output += chunk))
     child.stderr.on("data", (chunk) => {
@@ -25,8 +25,8 @@ const start = (flags: ReadonlyArray<string>, interrupt?: string) =>
     child.on("close", (code) => done({ code, output, errors }))
   })
 
-const inFolder = async (use: (folder: string) => Promise<void>) => {
-  const folder = mkdtempSync(join(tmpdir(), "support-desk-"))
+const inFolder = async (use: (folder: string) => Promise<void>, parent = tmpdir()) => {
+  const folder = mkdtempSync(join(parent, "support-desk-"))
   try {
     await use(folder)
   } finally {
@@ -132,6 +132,30 @@ describe("the support desk", () => {
         ["1", "2", "3", "4", "5", "6", "7", "8", "9"]
       )
     }))
+
+  it("is a folder to copy: with two stages changed it runs", () =>
+    inFolder(
+      async (folder) => {
+        const example = resolve(main, "..")
+        const skipped = /^\/(test|node_modules)(\/|$)/
+        cpSync(example, folder, { recursive: true, filter: (path) => !skipped.test(path.slice(example.length)) })
+        cpSync(join(example, "node_modules"), join(folder, "node_modules"), { recursive: true, verbatimSymlinks: true })
+        const file = join(folder, "desk.ts")
+        const changed = readFileSync(file, "utf8")
+          .replace("maxOutputTokens: 2000", "maxOutputTokens: 200")
+          .replace("  .use(limit)\n", "")
+        assert.include(changed, "maxOutputTokens: 200 ")
+        assert.notInclude(changed, ".use(limit)")
+        writeFileSync(file, changed)
+        const mine = join(folder, "mine.jsonl")
+        writeFileSync(mine, '{"id":"1","customer":"me","prompt":"How long is the warranty?"}\n')
+        const flags = ["--tickets", mine, "--page", join(folder, "report.html")]
+        const { code, errors, output } = await start(flags, undefined, join(folder, "main.ts"))
+        assert.strictEqual(code, 0, errors)
+        assert.include(output, "1 (1 answered, 0 failed)")
+      },
+      resolve(main, "../..")
+    ))
 
   it("stops on Ctrl-C, and still reports", () =>
     inFolder(async (folder) => {
