@@ -21,7 +21,7 @@ import { cache } from "@interlock/stages/cache"
 import { layerMemory as cacheMemory } from "@interlock/stages/cache/store"
 import { checkImageRequest } from "@interlock/stages/checkImageRequest"
 import { layerStoreMemory, limit, layer as limits } from "@interlock/stages/limit"
-import { redact } from "@interlock/stages/redact"
+import { redact, redactParameters } from "@interlock/stages/redact"
 import { Detector } from "@interlock/stages/redact/detector"
 import { Vault } from "@interlock/stages/redact/vault"
 import { layerCheapest, selectModelUnclassified } from "@interlock/stages/selectModel"
@@ -240,6 +240,20 @@ describe("the stages, on pictures", () => {
       expect(said).toContain("sha256")
       expect(said).not.toContain("alice.liddell")
       expect(said).not.toContain(images[0]!.data.slice(0, 40))
+    }).pipe(Effect.provide(services))
+  )
+
+  it.effect("redactParameters lets through what is asked of the pictures", () =>
+    Effect.gen(function* () {
+      const pipeline = start
+        .use(selectModelUnclassified)
+        .use(redact)
+        .use(redactParameters)
+        .use(checkImageRequest)
+        .to(callImageModel)
+      // A seed of ten digits may look like a telephone number.
+      const { images } = yield* pipeline.run(facts("a sun", { size: "64x64", seed: 4_155_552_671 }))
+      expect(images[0]).toMatchObject({ width: 64, height: 64, seed: 4_155_552_671 })
     }).pipe(Effect.provide(services))
   )
 

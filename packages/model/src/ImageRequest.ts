@@ -243,8 +243,15 @@ export const check = (
     return found === undefined ? Effect.succeed(asked as Checked) : Effect.fail(found)
   })
 
+/** A value in an error: what is no word or figure may be a text of the user, and only its length is said. */
 const shown = (value: unknown): string =>
-  Array.isArray(value) ? `${value.length} pictures` : typeof value === "object" ? "a picture" : String(value)
+  typeof value === "string" && !/^[\w.:-]{0,32}$/.test(value)
+    ? `${value.length} characters`
+    : Array.isArray(value)
+      ? `${value.length} pictures`
+      : typeof value === "object"
+        ? "a picture"
+        : String(value)
 
 /** What no model takes, whatever its entry says. */
 const malformed = (parameter: ImageParameterName, value: unknown): string | undefined => {
@@ -258,6 +265,8 @@ const malformed = (parameter: ImageParameterName, value: unknown): string | unde
     case "seed":
     case "partialImages":
       return Number.isSafeInteger(value) && Number(value) >= 0 ? undefined : "a whole number from 0"
+    case "quality":
+      return /^[\w.-]{1,32}$/.test(String(value)) ? undefined : "one word"
     default:
       return undefined
   }

@@ -120,6 +120,7 @@ describe("check", () => {
       { size: "64xNaN" as never }
     ],
     ["offline/offline-image", "aspectRatio", "5:1", "1:1, 2:3, 3:2, 3:4, 4:3, 9:16, 16:9", { aspectRatio: "5:1" }],
+    ["openai/gpt-image-1.5", "quality", "18 characters", "one word", { quality: "as Alice likes it." }],
     ["openai/gpt-4o", "model", "gpt-4o", "a model that makes images, and this one makes none", {}]
   ]
   for (const [model, parameter, value, allowed, settings] of refused) {

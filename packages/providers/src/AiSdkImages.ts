@@ -6,12 +6,12 @@
  * is in the finish part's `metadata.interlock.warnings`.
  *
  * ```ts
- * import { createGoogleGenerativeAI } from "@ai-sdk/google"
+ * import { createOpenAICompatible } from "@ai-sdk/openai-compatible"
  * import { AiSdk, AiSdkImages } from "@interlock/providers"
  *
- * const google = createGoogleGenerativeAI({ apiKey: "from your configuration", fetch: AiSdk.fetch })
- * export const provider = AiSdkImages.provider("google", (model) => google.image(model))
- * export const drawWithImagen = AiSdkImages.handler(google.image("imagen-4.0-generate-001"))
+ * const local = createOpenAICompatible({ name: "local", baseURL: "http://127.0.0.1:8080/v1", fetch: AiSdk.fetch })
+ * export const provider = AiSdkImages.provider("local", (model) => local.imageModel(model))
+ * export const drawLocally = AiSdkImages.handler(local.imageModel("flux"))
  * ```
  *
  * @since 0.1.0

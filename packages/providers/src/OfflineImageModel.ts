@@ -1,7 +1,7 @@
 /**
  * `OfflineImageModel` draws pictures with no key and no network: a scene of what the prompt names, in English or Chinese.
  *
- * It knows some fifty things (shapes, plants, houses, animals, vehicles), numbers, colours, sizes, positions (`left of`, `on`,
+ * It knows nearly sixty things (shapes, plants, houses, animals, vehicles), numbers, colours, sizes, positions (`left of`, `on`,
  * `in the top right corner`) and settings (night, sunset, sea, mountains, snow, …); text in quotes is written on the picture, in
  * any script. What it does not know it passes over, and a prompt of which it knows nothing becomes an abstract picture. The
  * same prompt, size and seed give the same picture; live replies bring pictures of the work in progress.
