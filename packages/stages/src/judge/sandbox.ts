@@ -273,10 +273,19 @@ export const layer = (
           : [unshare, "--user", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child=KILL", ...shell]
       // In a user namespace of its own it does not count what else this user runs.
       const few = unshare === undefined || prlimit === undefined ? [] : [prlimit, "--nproc=64"]
+      const node = [
+        process.execPath,
+        "--permission",
+        `--max-old-space-size=${limits.heapMegabytes}`,
+        "--max-semi-space-size=4",
+        "--disallow-code-generation-from-strings",
+        "--no-warnings"
+      ]
+      const patient = { ...limits, wallMillis: Math.max(limits.wallMillis, 10_000) }
       const works = (...wrapper: ReadonlyArray<string>) =>
         wrapper.length === 0
           ? Effect.succeed(false)
-          : execute([...wrapper, process.execPath, "--permission", "--eval", "0"], { env: {} }, limits).pipe(
+          : execute([...wrapper, ...node, "--eval", "0"], { env: {} }, patient).pipe(
               Effect.match({ onSuccess: (ran) => ran.ended === "Exited" && ran.code === 0, onFailure: () => false })
             )
       const outer = (yield* works(...limited)) ? limited : []
@@ -309,16 +318,7 @@ export const layer = (
                   [
                     ...wrapper,
                     ...("entry" in program
-                      ? [
-                          process.execPath,
-                          "--permission",
-                          `--allow-fs-read=${join(folder, "*")}`,
-                          `--max-old-space-size=${limits.heapMegabytes}`,
-                          "--max-semi-space-size=4",
-                          "--disallow-code-generation-from-strings",
-                          "--no-warnings",
-                          program.entry
-                        ]
+                      ? [...node, `--allow-fs-read=${join(folder, "*")}`, program.entry]
                       : [program.executable, ...program.args])
                   ],
                   {

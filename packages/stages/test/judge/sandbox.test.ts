@@ -18,7 +18,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true })
 })
 
-const limits: Partial<Limits> = { cpuSeconds: 1, heapMegabytes: 64, outputBytes: 65_536 }
+const limits: Partial<Limits> = { cpuSeconds: 1, heapMegabytes: 32, outputBytes: 65_536 }
 
 /** What the machine can do is tried out once. */
 const full = Layer.effect(
@@ -67,10 +67,11 @@ describe("a program in the sandbox", () => {
 
   it.live("runs where there is neither prlimit nor unshare", () =>
     Effect.gen(function* () {
-      const bare = layer({ ...limits, wallMillis: 1000, system: false })
+      const bare = layer({ ...limits, system: false })
       expect((yield* Effect.provide(Sandbox.use(Effect.succeed), bare)).layers.length).toBe(2)
       expect(yield* run('console.log("out")', bare)).toMatchObject({ ended: "Exited", code: 0, output: "out\n" })
-      expect(yield* run("for (;;) {}", bare)).toMatchObject({ ended: "Timeout" })
+      const brief = layer({ ...limits, wallMillis: 500, system: false })
+      expect(yield* run("for (;;) {}", brief)).toMatchObject({ ended: "Timeout" })
     })
   )
 
@@ -158,7 +159,9 @@ describe("a program in the sandbox", () => {
         expect([channel, flood.ended]).toEqual([channel, "Output"])
         expect(flood.output.length + flood.errors.length + flood.results.length).toBeLessThanOrEqual(65_536)
       }
-      expect(yield* run("const all = []; for (;;) all.push({ a: [1, 2, 3] })")).toMatchObject({ ended: "Memory" })
+      const patient = layer({ ...limits, cpuSeconds: 10 })
+      const hungry = "const all = []; for (;;) all.push({ a: [1, 2, 3] })"
+      expect(yield* run(hungry, patient)).toMatchObject({ ended: "Memory" })
       expect(yield* run("process.abort()")).toMatchObject({ ended: "Crashed" })
       expect(Date.now() - began).toBeLessThan(60_000)
     })
