@@ -148,8 +148,8 @@ export const SampleNumber: Context.Reference<number> = Context.Reference("@inter
  * @since 0.1.0
  */
 export interface Options<E, R> {
-  /** The file of prompts or traffic: see `Source`. */
-  readonly prompts: string
+  /** The file of prompts or traffic: see `Source`. Without one, what `collect` put into the ledger of a running service is made use of. */
+  readonly prompts?: string
   /** The pipeline that asks the teacher, with `redact` and, below it, `collect`. */
   readonly teacher: Pipeline.Closed<RawPrompt | Caller, Part.Part, Chat.Answer, E, R>
   /** Who is asked, where it is known beforehand: their terms are looked at before anything is paid for. */
@@ -205,7 +205,7 @@ export type CollectorError =
 // Steps
 // ---------------------------------------------------------------------------------------------------------------
 
-const page = 500
+const page = 200
 
 interface Begun {
   readonly salt: string
@@ -302,7 +302,7 @@ const nameOf = (error: unknown): string => {
 }
 
 /** Asks what is due. A full disk or a refused key lets the calls under way end, and begins no other. */
-const ask = Effect.fnUntraced(function* <E, R>(options: Options<E, R>, begun: Begun, total: number) {
+const ask = Effect.fnUntraced(function* <E, R>(prompts: string, options: Options<E, R>, begun: Begun, total: number) {
   const ledger = yield* Ledger
   const progress = yield* OnProgress
   let done = 0
@@ -344,7 +344,7 @@ const ask = Effect.fnUntraced(function* <E, R>(options: Options<E, R>, begun: Be
         )
       )
     })
-  yield* Source.lines(options.prompts).pipe(
+  yield* Source.lines(prompts).pipe(
     Stream.grouped(page),
     Stream.mapEffect((group) =>
       Effect.gen(function* () {
@@ -456,7 +456,7 @@ const split = Effect.fnUntraced(function* (shares: Split.Shares, seed: number) {
   const assign = Split.make(shares, seed)
   let done = 0
   for (let after = 0; ; ) {
-    const items = yield* ledger.clusters(after, 4 * page)
+    const items = yield* ledger.clusters(after, 10 * page)
     if (items.length === 0) break
     after = items.at(-1)!.row
     yield* ledger.place(items.map(({ cluster, row }) => ({ row, split: assign(String(cluster)) })))
@@ -547,12 +547,14 @@ export const run = Effect.fnUntraced(function* <E, R>(
   yield* ledger.unsettle
   yield* ledger.recover
 
-  const planned = yield* steps.run("plan", plan(options.prompts, begun, index))
+  const { prompts } = options
+  const planned =
+    prompts === undefined ? { lines: 0, sha256: "" } : yield* steps.run("plan", plan(prompts, begun, index))
   const before = yield* ledger.counts
   const traffic = before.lines - planned.lines
   yield* balance(before, { samples: (before.items - traffic) * samples + traffic })
 
-  yield* steps.run("ask", ask(options, begun, before.samples.planned))
+  if (prompts !== undefined) yield* steps.run("ask", ask(prompts, options, begun, before.samples.planned))
   yield* steps.run("judge", judge(minimumScore, concurrency, (yield* ledger.counts).samples.answered))
   yield* steps.run(
     "deduplicate",
@@ -571,7 +573,7 @@ export const run = Effect.fnUntraced(function* <E, R>(
     Export.run(
       output,
       {
-        source: { path: options.prompts, sha256: planned.sha256 },
+        source: prompts === undefined ? { path: ledger.name } : { path: prompts, sha256: planned.sha256 },
         counts,
         spending,
         terms: spending.teachers.map(({ model, provider }) => ({

@@ -19,7 +19,8 @@ export interface Manifest {
   readonly createdAt: string
   /** The SPDX identifier under which the data is given away. */
   readonly licence: string
-  readonly source: { readonly path: string; readonly sha256: string }
+  /** The file of prompts and its hash, or the ledger of traffic. */
+  readonly source: { readonly path: string; readonly sha256?: string }
   readonly counts: Counts
   readonly spending: Spending
   /** The terms of each teacher, and whose word it is that the data may be exported all the same. */
@@ -167,6 +168,6 @@ export const card = (manifest: Manifest): string => {
           .join("; ")}.`
     ),
     "",
-    `Source: \`${manifest.source.path}\`, SHA-256 \`${manifest.source.sha256}\`.`
+    `Source: \`${manifest.source.path}\`${manifest.source.sha256 === undefined ? "" : `, SHA-256 \`${manifest.source.sha256}\``}.`
   ].join("\n")}\n`
 }

@@ -102,9 +102,12 @@ export const jaccard = (one: ReadonlySet<number>, other: ReadonlySet<number>): n
   return union === 0 ? 1 : common / union
 }
 
+/** The least value of each function: used by one text at a time. */
+const least = new Uint32Array(functions.length)
+
 /** The bands of a text, and one more that only equal texts share. */
 const bandsOf = (text: string): ReadonlyArray<number> => {
-  const least = new Uint32Array(functions.length).fill(0xffffffff)
+  least.fill(0xffffffff)
   for (const shingle of shingles(text)) {
     for (let index = 0; index < functions.length; index++) {
       const { factor, offset } = functions[index]!
@@ -143,7 +146,7 @@ class Column {
   }
 }
 
-const page = 500
+const page = 200
 
 /** Keeps the last texts that were compared, with their shingles. */
 const makeReader = (ledger: Ledger["Service"]) => {

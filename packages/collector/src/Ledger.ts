@@ -724,7 +724,9 @@ const make = Effect.fnUntraced(function* (
         Effect.gen(function* () {
           const calling = yield* sql`UPDATE sample SET state = 'planned', perhapsBilled = perhapsBilled + 1
             WHERE state = 'calling' RETURNING row`
-          yield* sql`UPDATE sample SET state = 'planned' WHERE state = 'failed' AND retryable = 1`
+          // A key that was refused, or a quota that was used up, says nothing of the prompt.
+          yield* sql`UPDATE sample SET state = 'planned'
+            WHERE state = 'failed' AND (retryable = 1 OR error IN ('ModelError/RefusedKey', 'ModelError/Quota'))`
           return calling.length
         })
       )
@@ -854,6 +856,9 @@ const make = Effect.fnUntraced(function* (
             FROM item WHERE item.row = sample.item AND item.reason IS NOT NULL AND sample.reason IS NULL
             AND state NOT IN ('calling', 'answered')`
           yield* sql`UPDATE sample SET objection = 'Failed', detail = error, state = 'rejected' WHERE state = 'failed'`
+          // Traffic that was cut off is nobody's to ask again.
+          yield* sql`UPDATE sample SET objection = 'Failed', detail = 'Interrupted', state = 'rejected'
+            WHERE state = 'planned' AND EXISTS (SELECT 1 FROM item WHERE item.row = sample.item AND line IS NULL)`
           yield* sql`UPDATE sample SET state = iif(reason IS NULL AND objection IS NULL, 'kept', 'rejected') WHERE state = 'judged'`
         })
       )

@@ -1,15 +1,15 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { NodeServices } from "@effect/platform-node"
 import { afterAll, assert, describe, it } from "@effect/vitest"
-import { Collector, Ledger, Writer } from "@interlock/collector"
+import { Collector, Ledger, TeacherPolicy, Writer } from "@interlock/collector"
 import { Pipeline, Reply, Stage } from "@interlock/core"
 import {
   Caller,
   Chat,
   ChosenModel,
-  type ModelError,
+  ModelError,
   Parameters,
   Part,
   Prompt,
@@ -21,7 +21,7 @@ import { layerRules, lengthBetween } from "@interlock/stages/judge"
 import { redact } from "@interlock/stages/redact"
 import { Detector } from "@interlock/stages/redact/detector"
 import { Vault } from "@interlock/stages/redact/vault"
-import { Effect, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
 
 const root = mkdtempSync(join(tmpdir(), "collector-"))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
@@ -55,6 +55,13 @@ const teacherOf = (says: Says) => {
 
 const echo: Says = (question, sample) =>
   Effect.succeed(Part.text(`${sample === 0 ? "The answer" : "Another answer"} to ${question} is written here.`))
+
+const refusedKey = new ModelError.ModelError({
+  provider: "offline",
+  model: "offline-large",
+  reason: new ModelError.RefusedKey(),
+  message: "the key was refused"
+})
 
 const setUp = (rows: ReadonlyArray<unknown>) => {
   const folder = join(root, String(folders++))
@@ -123,4 +130,227 @@ describe("Collector", () => {
       assert.include(readFileSync(join(directory, "README.md"), "utf8"), "| **samples kept** | **41** |")
     }).pipe(Effect.provide(services()))
   })
+
+  it.effect("goes on where it was, asks nothing twice, and comes to the same files", () => {
+    const { ledger, output, prompts, read } = setUp(questions(30))
+    const { asked, teacher } = teacherOf(echo)
+    let calls = 0
+    const stopping = teacherOf((question, sample) => (++calls > 25 ? Effect.fail(refusedKey) : echo(question, sample)))
+    const options = { prompts, output, samples: 2, concurrency: 4 }
+    return Effect.gen(function* () {
+      const stopped = yield* Collector.run({ ...options, teacher: stopping.teacher }).pipe(
+        Effect.flip,
+        Effect.provide(services(ledger))
+      )
+      assert.strictEqual(stopped._tag, "@interlock/collector/TeacherStopped")
+      assert.include(stopped.message, "run again with --resume")
+      // No call begins once the key is refused; those under way may end.
+      assert.isAtMost(calls, 25 + 4)
+      const begun = yield* Collector.run({ ...options, teacher }).pipe(Effect.flip, Effect.provide(services(ledger)))
+      assert.strictEqual(begun._tag, "@interlock/collector/AlreadyBegun")
+      const resume = { ...options, teacher, resume: true }
+      const first = yield* Collector.run(resume).pipe(Effect.provide(services(ledger)))
+      assert.strictEqual(asked.length, 60 - 25)
+      assert.strictEqual(first.spending.answers, 60)
+      const files = first.manifest?.files.map(({ sha256 }) => sha256)
+      const again = yield* Collector.run(resume).pipe(Effect.provide(services(ledger)))
+      assert.strictEqual(asked.length, 60 - 25)
+      assert.deepStrictEqual(
+        again.manifest?.files.map(({ sha256 }) => sha256),
+        files
+      )
+      const other = yield* Collector.run({ ...resume, samples: 3 }).pipe(Effect.flip, Effect.provide(services(ledger)))
+      assert.include(other.message, "was begun with 2 samples")
+      assert.isAbove(read("openai-chat/train.jsonl").length, 20)
+    })
+  })
+
+  it.effect("a teacher that refuses, rambles, is cut off or says nothing makes rows with a reason", () => {
+    const { output, prompts, read } = setUp(questions(6))
+    const answers: ReadonlyArray<ReadonlyArray<Part.Part>> = [
+      Part.text("I'm sorry, but I can't help with that."),
+      Part.text(
+        "Check the cable, then the plug, then the fuse, then the switch, then the lamp, then the cord. ".repeat(20)
+      ),
+      [{ type: "text", text: "This goes on and" }, Part.finish("length")],
+      Part.text("  "),
+      Part.text("This is an answer."),
+      [{ type: "text", text: "Something" }, Part.finish("content-filter")]
+    ]
+    let next = 0
+    const { teacher } = teacherOf(() => Effect.sync(() => answers[next++]!))
+    return Effect.gen(function* () {
+      const { counts } = yield* Collector.run({ prompts, teacher, output, concurrency: 1 })
+      assert.deepStrictEqual(counts.samplesRejected, { CutOff: 1, Empty: 1, Rambling: 1, Refused: 2 })
+      assert.strictEqual(counts.samples.kept, 1)
+      assert.deepInclude(read("rejected.jsonl")[0], {
+        line: 1,
+        sample: 0,
+        reason: "Refused",
+        detail: "it says that it cannot"
+      })
+    }).pipe(Effect.provide(services()))
+  })
+
+  it.effect(
+    "a call that fails is a row with a reason, its cost counts, and it is due again where that may help",
+    () => {
+      const { ledger, output, prompts } = setUp(questions(4))
+      const { teacher } = teacherOf((question) =>
+        Effect.fail(
+          new ModelError.ModelError({
+            provider: "offline",
+            model: "offline-large",
+            reason: question.includes("part 0") ? new ModelError.BadRequest({}) : new ModelError.Overloaded({}),
+            message: "no"
+          })
+        )
+      )
+      const well = teacherOf(echo)
+      return Effect.gen(function* () {
+        const failed = yield* Collector.run({ prompts, teacher, output }).pipe(Effect.provide(services(ledger)))
+        assert.deepStrictEqual(failed.counts.samplesRejected, { Failed: 4 })
+        const resumed = yield* Collector.run({ prompts, teacher: well.teacher, output, resume: true }).pipe(
+          Effect.provide(services(ledger))
+        )
+        assert.strictEqual(well.asked.length, 3)
+        assert.deepStrictEqual(resumed.counts.samplesRejected, { Failed: 1 })
+        assert.strictEqual(resumed.counts.samples.kept, 3)
+      })
+    }
+  )
+
+  it.effect("a prompt that may not be redacted is a row with a reason", () => {
+    const { output, prompts } = setUp(questions(2))
+    const { asked, teacher } = teacherOf(echo)
+    const failing = Layer.succeed(Detector, {
+      name: "failing",
+      detect: () => Effect.fail(new Error("no") as never)
+    })
+    return Effect.gen(function* () {
+      const { counts } = yield* Collector.run({ prompts, teacher, output })
+      assert.strictEqual(asked.length, 0)
+      assert.deepStrictEqual(counts.samplesRejected, { Failed: 2 })
+    }).pipe(Effect.provide(failing), Effect.provide(services()))
+  })
+
+  it.effect("asks nobody where something is wrong beforehand", () => {
+    const { output, prompts } = setUp(questions(3))
+    const { asked, teacher } = teacherOf(echo)
+    const run = (options: Partial<Collector.Options<never, never>>) =>
+      Effect.flip(Collector.run({ prompts, teacher, output, ...options } as Collector.Options<never, never>))
+    return Effect.gen(function* () {
+      const unread = yield* run({ evaluationSets: [{ name: "exam", path: "nowhere.jsonl" }] })
+      assert.strictEqual(unread._tag, "@interlock/collector/EvaluationSetError")
+      const restricted = yield* run({ teachers: [{ provider: "openai", model: "gpt-5" }] })
+      assert.strictEqual(restricted._tag, "@interlock/collector/RestrictedTeacher")
+      assert.include(restricted.message, "compete with OpenAI")
+      const missing = yield* run({ prompts: join(root, "nowhere.jsonl") })
+      assert.include(missing.message, "there is no such file")
+      assert.strictEqual(asked.length, 0)
+    }).pipe(Effect.provide(services()))
+  })
+
+  it.effect("exports what a restricted teacher said on somebody's word only, and says whose", () => {
+    const { directory, ledger, output, prompts } = setUp(questions(3))
+    const { teacher } = teacherOf(echo)
+    const unknown: TeacherPolicy.Policy = { entries: [] }
+    return Effect.gen(function* () {
+      const refused = yield* Collector.run({ prompts, teacher, output }).pipe(
+        Effect.provideService(TeacherPolicy.TeacherPolicy, unknown),
+        Effect.flip,
+        Effect.provide(services(ledger))
+      )
+      assert.strictEqual(refused._tag, "@interlock/collector/RestrictedTeacher")
+      assert.isFalse(existsSync(join(directory, "manifest.json")))
+      const override = { by: "Ada", reason: "our contract allows it" }
+      const { manifest } = yield* Collector.run({ prompts, teacher, output, resume: true }).pipe(
+        Effect.provideService(TeacherPolicy.TeacherPolicy, { ...unknown, override }),
+        Effect.provide(services(ledger))
+      )
+      assert.deepStrictEqual(manifest?.override, override)
+      assert.include(readFileSync(join(directory, "README.md"), "utf8"), "on the word of Ada**")
+    })
+  })
+
+  it.effect("keeps evaluation sets out: of lines before they are asked, and of answers after", () => {
+    const { output, prompts } = setUp([
+      ...questions(3),
+      { prompt: "Which is the largest ocean of the world?" },
+      { prompt: "Say something about the moon, in one sentence, and nothing else." }
+    ])
+    const set = join(root, "set.txt")
+    writeFileSync(
+      set,
+      "Which is the largest ocean of the world?\nThe moon takes about twenty-seven days to go around the earth once, and always shows one face.\n"
+    )
+    const { asked, teacher } = teacherOf((question, sample) =>
+      question.includes("moon")
+        ? Effect.succeed(Part.text("The moon takes about twenty-seven days to go around the earth once, as it seems."))
+        : echo(question, sample)
+    )
+    return Effect.gen(function* () {
+      const evaluationSets = [{ name: "astronomy", path: set }]
+      const { counts, manifest } = yield* Collector.run({ prompts, teacher, output, evaluationSets })
+      assert.strictEqual(asked.length, 4)
+      assert.deepStrictEqual(counts.linesRejected, { Contaminated: 1 })
+      assert.deepStrictEqual(counts.samplesRejected, { Contaminated: 1 })
+      assert.deepStrictEqual(manifest?.contamination, [{ set: "astronomy", documents: 2, lines: 1, items: 1 }])
+    }).pipe(Effect.provide(services()))
+  })
+
+  it.effect("stops when there is no room, with everything that was received on the disk", () => {
+    const { ledger, output, prompts } = setUp(questions(80))
+    const long = (question: string) => Array.from({ length: 400 }, (_, index) => `${question} ${index}`).join("; ")
+    const { asked, teacher } = teacherOf((question) => Effect.succeed(Part.text(long(question))))
+    return Effect.gen(function* () {
+      const options = { prompts, teacher, output, concurrency: 8 }
+      yield* Effect.gen(function* () {
+        const full = yield* Effect.flip(Collector.run(options))
+        assert.deepInclude(full, { _tag: "@interlock/collector/LedgerError", reason: "Full" })
+        const { spending, unfinished } = yield* Collector.report
+        assert.strictEqual(spending.answers, asked.length)
+        assert.strictEqual(unfinished, 80)
+      }).pipe(Effect.provide(services(ledger, { maximumBytes: 600_000, reserveBytes: 2 ** 19 })))
+      assert.isBelow(asked.length, 80)
+      const { counts } = yield* Collector.run({ ...options, resume: true }).pipe(Effect.provide(services(ledger)))
+      assert.strictEqual(asked.length, 80)
+      assert.strictEqual(counts.samples.kept + counts.samples.rejected, 80)
+    })
+  })
+
+  it.effect("makes data of the traffic of a running service", () => {
+    const { output } = setUp([])
+    const { teacher } = teacherOf(echo)
+    return Effect.gen(function* () {
+      for (const { prompt } of questions(5)) {
+        yield* teacher.run(Context.add(RawPrompt.context(Prompt.make(prompt)), Caller, { tenant: "acme" }))
+      }
+      const { counts } = yield* Collector.run({ teacher, output })
+      assert.deepInclude(counts, { lines: 5, items: 5 })
+      assert.strictEqual(counts.samples.kept, 5)
+    }).pipe(Effect.provide(services()))
+  })
+
+  it.effect("will not run over a pipeline that keeps nothing", () => {
+    const { output, prompts } = setUp(questions(1))
+    const teacher = Pipeline.make("forgetful", { input: [RawPrompt, Caller], protocol: Chat.protocol }).to(
+      Pipeline.handler("model", { needs: {} }, () => Effect.succeed(Reply.whole(Part.text("yes"))))
+    )
+    return Effect.gen(function* () {
+      const exit = yield* Effect.exit(Collector.run({ prompts, teacher, output }))
+      assert.include(String(exit), "put .use(collect) below redact")
+    }).pipe(Effect.provide(services()))
+  })
+
+  it.effect("says when rows were lost", () =>
+    Effect.gen(function* () {
+      const { counts } = yield* Collector.report
+      yield* Collector.balance(counts)
+      const lost = yield* Effect.flip(Collector.balance({ ...counts, lines: 3 }))
+      assert.include(lost.message, "lines = prompts + lines rejected should hold, and 3 is not 0")
+      const unwritten = yield* Effect.flip(Collector.balance(counts, { kept: 7 }))
+      assert.include(unwritten.message, "samples written = samples kept")
+    }).pipe(Effect.provide(services()))
+  )
 })
