@@ -6,7 +6,7 @@ import { Context, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import * as Server from "./server.ts"
-import { killed, ready, resumed } from "./waiting.ts"
+import { back, killed, resumed } from "./waiting.ts"
 
 const unique = () => `t${Math.random().toString(36).slice(2)}`
 const tokens = (amount: number, options: { readonly limit?: number; readonly perMillis?: number } = {}) =>
@@ -205,7 +205,7 @@ layer(connected)("LimitStore on Redis", (it) => {
 })
 
 describe("LimitStore on a server that fails", () => {
-  const fast = { commandTimeout: "150 millis" } as const
+  const fast = { commandTimeout: "1 second" } as const
   const failure = (store: Store.LimitStore["Service"]) => Effect.flip(store.reserve([tokens(1)]))
   const on = <A, E>(
     options: LimitStore.Options,
@@ -231,7 +231,7 @@ describe("LimitStore on a server that fails", () => {
         yield* killed(server, client)
         expect((yield* failure(store)).reason).toBe("Unavailable")
         yield* server.start
-        yield* ready(client)
+        yield* back(client)
         // Open: everything was forgotten, so the limit is whole again.
         expect((yield* store.reserve([tokens(60)]))._tag).toBe("Allowed")
       })
@@ -245,7 +245,7 @@ describe("LimitStore on a server that fails", () => {
         expect((yield* store.reserve(all))._tag).toBe("Allowed")
         yield* killed(server, client)
         yield* server.start
-        yield* ready(client)
+        yield* back(client)
         expect(yield* store.reserve(all)).toMatchObject({ _tag: "Refused" })
         expect((yield* store.reserve([tokens(1)]))._tag).toBe("Refused")
         expect((yield* store.reserve([all[1]!]))._tag).toBe("Refused")
@@ -267,19 +267,20 @@ describe("LimitStore on a server that fails", () => {
       yield* store.reserve([tokens(40)])
       yield* killed(server, client)
       yield* server.start
-      yield* ready(client)
+      yield* back(client)
       expect((yield* store.reserve([tokens(20)]))._tag).toBe("Allowed")
       expect((yield* store.reserve([tokens(1)]))._tag).toBe("Refused")
     }).pipe(Effect.scoped)
   )
 
   it.effect("times out while Redis is paused, and recovers", () =>
-    on({}, (server, store) =>
+    on({}, (server, store, client) =>
       Effect.gen(function* () {
         yield* store.reserve([tokens(10)])
         yield* server.pause
         expect((yield* failure(store)).reason).toBe("Timeout")
         yield* resumed(server)
+        yield* back(client)
         expect((yield* store.reserve([tokens(40)]))._tag).toBe("Allowed")
         // What timed out was charged all the same: an unknown outcome gives nothing back.
         expect((yield* store.reserve([tokens(10)]))._tag).toBe("Refused")
@@ -292,7 +293,7 @@ describe("LimitStore on a cluster", () => {
   it.effect("keeps a store on one node, fails fast when that is lost, and counts again when it is back", () =>
     Effect.gen(function* () {
       const nodes = yield* Server.cluster
-      const built = yield* Layer.build(Connection.layer({ cluster: nodes, commandTimeout: "250 millis" }))
+      const built = yield* Layer.build(Connection.layer({ cluster: nodes, commandTimeout: "1 second" }))
       const stores = yield* Effect.forEach(["a", "b", "c", "d", "e", "f", "g", "h"], (name) =>
         Layer.build(LimitStore.layer({ name })).pipe(
           Effect.provide(built),

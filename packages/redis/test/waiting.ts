@@ -5,7 +5,7 @@ import { type Cluster, Redis } from "ioredis"
 import type { Server } from "./server.ts"
 
 /** Waits until the client is connected; it connects again of itself. */
-export const ready = (client: Redis | Cluster): Effect.Effect<void> =>
+const ready = (client: Redis | Cluster): Effect.Effect<void> =>
   Effect.callback((resume) => {
     const done = () => resume(Effect.void)
     if (client.status === "ready") done()
@@ -46,6 +46,10 @@ export const until = (client: Redis | Cluster, ask: () => Promise<boolean>): Eff
       yield* Effect.yieldNow
     }
   })
+
+/** Waits until the server answers the client again. */
+export const back = (client: Redis | Cluster): Effect.Effect<void> =>
+  until(client, () => client.ping().then((answer) => answer === "PONG"))
 
 /** Lets the test's time pass for as long as `effect` takes. */
 export const whileTimePasses = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
