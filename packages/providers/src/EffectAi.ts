@@ -23,6 +23,7 @@
  */
 import { type Handler, Pipeline, Reply } from "@interlock/core"
 import {
+  Journal,
   type ModelError,
   Parameters,
   type Part,
@@ -251,7 +252,11 @@ export const make = <Input, Whole, E, R>(
   ...[options]: OptionsArgument<Input>
 ): Effect.Effect<LanguageModel.LanguageModel, never, R> =>
   Effect.flatMap(Effect.context<R>(), (captured) => {
-    const services = Context.omit(Tracer.ParentSpan)(captured as Context.Context<never>) as Context.Context<R>
+    // The span and the journal are those of the call in flight, not of whoever made the service.
+    const services = Context.omit(
+      Tracer.ParentSpan,
+      Journal.Journal
+    )(captured as Context.Context<never>) as Context.Context<R>
     const transformer = options?.codecTransformer ?? LanguageModel.defaultCodecTransformer
     const given = (options?.facts ?? Context.empty()) as Context.Context<never>
     const failure = (error: unknown) => (error instanceof AiError.AiError ? error : toAiError(pipeline.name, error))

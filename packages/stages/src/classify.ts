@@ -20,7 +20,7 @@
  */
 import { readFile } from "node:fs/promises"
 import { type Handler, Reply, Stage } from "@interlock/core"
-import { Chat, Journal, Parameters, type Part, Prompt, RawPrompt } from "@interlock/model"
+import { Caller, Chat, Journal, Parameters, type Part, Prompt, RawPrompt } from "@interlock/model"
 import { Context, Effect, Layer, Predicate, Result, Schema } from "effect"
 import { AiError, Decision, DecisionModel } from "effect/ai"
 import { language } from "./classify/language.ts"
@@ -312,16 +312,18 @@ const ModelAnswer = Schema.fromJsonString(
 const decodeModelAnswer = Schema.decodeUnknownResult(ModelAnswer)
 
 /**
- * Asks a chat model, through any handler that takes a prompt and parameters. A closed pipeline is a handler: put `redact` into it,
- * so that the text leaves redacted. The answer is JSON of a schema; anything else than a label is an `InvalidAnswer`.
+ * Asks a chat model, through any handler that takes a prompt, parameters and a caller. A closed pipeline is a handler: put `redact`
+ * into it, so that the text leaves redacted. The answer is JSON of a schema; anything else than a label is an `InvalidAnswer`.
  *
  * @category layers
  * @since 0.1.0
  */
 export const layerModel = <E, R>(options: {
-  readonly handler: Handler.Handler<RawPrompt | Parameters, Part.Part, E, R>
+  readonly handler: Handler.Handler<RawPrompt | Parameters | Caller, Part.Part, E, R>
   readonly labels: Criteria
   readonly instructions?: string
+  /** On whose behalf it is asked: what `redact`, limits and budgets in the handler go by. Default: the tenant `classify`. */
+  readonly caller?: Caller["Service"]
 }): Layer.Layer<Classifier, never, R> =>
   Layer.effect(
     Classifier,
@@ -354,7 +356,8 @@ export const layerModel = <E, R>(options: {
         labels,
         classify: Effect.fnUntraced(function* (prompt: Prompt.Prompt) {
           const text = Prompt.lastUserText(prompt)
-          const facts = Context.merge(
+          const facts = Context.mergeAll(
+            Caller.context(options.caller ?? { tenant: "classify" }),
             RawPrompt.context(
               Prompt.make([
                 { role: "system", content: system },

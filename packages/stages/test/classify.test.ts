@@ -1,8 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Pipeline, Reply } from "@interlock/core"
-import { Chat, Journal, Parameters, type Part, Prompt, RawPrompt } from "@interlock/model"
+import { Caller, Chat, Journal, Parameters, type Part, Prompt, RawPrompt, SafePrompt } from "@interlock/model"
 import * as Classify from "@interlock/stages/classify"
 import * as LinearModel from "@interlock/stages/classify/linearModel"
+import { redact } from "@interlock/stages/redact"
+import { Detector } from "@interlock/stages/redact/detector"
+import { Vault } from "@interlock/stages/redact/vault"
 import { Effect, Layer, Result, Schema } from "effect"
 import { type AiError, Decision, DecisionModel } from "effect/ai"
 
@@ -182,6 +185,30 @@ describe("layerModel", () => {
       assert.strictEqual(error.reason, "InvalidAnswer")
       assert.include(error.message, "billing, other or unknown")
     }).pipe(Effect.provide(answering('{"label":"weather"}').layer))
+  )
+
+  it.effect("takes a pipeline with redact: the text leaves redacted", () =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      const model = Pipeline.handler("model", { needs: { prompt: SafePrompt, caller: Caller } }, ({ caller, prompt }) =>
+        Effect.sync(() => {
+          seen.push(Prompt.text(prompt), caller.tenant)
+          return Reply.whole<Part.Part>([{ type: "text", text: '{"label":"billing"}' }])
+        })
+      )
+      const handler = Pipeline.make("asked", { input: [RawPrompt, Parameters, Caller], protocol: Chat.protocol })
+        .use(redact)
+        .to(model)
+      for (const caller of [undefined, { tenant: "acme" }]) {
+        const layer = Classify.layerModel({ handler, labels: { billing: null }, ...(caller && { caller }) })
+        const services = Layer.provide(layer, Layer.merge(Detector.layer, Vault.layerMemory))
+        const classified = yield* Effect.provide(ask("Write to jane.roe@example.org about my invoice"), services)
+        assert.strictEqual(classified.label, "billing")
+      }
+      assert.include(seen[0], "about my invoice")
+      assert.notInclude(seen.join(), "jane.roe")
+      assert.deepStrictEqual([seen[1], seen[3]], ["classify", "acme"])
+    })
   )
 
   it.effect("says that the model failed", () => {
