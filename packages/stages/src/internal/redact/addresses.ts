@@ -6,13 +6,16 @@ const name = "[\\p{Lu}\\d][\\p{L}\\p{M}\\d.’'-]*"
 const streetWords =
   "Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|Boulevard|Blvd|Court|Ct|Place|Pl|Square|Sq|Terrace|Way|Highway|Hwy|Parkway|Pkwy|Crescent|Close|Alley|Flats|Trail|Circle|Estates?|Isle|Islands?|Station|Junctions?|Plaza|Loop|Crossing|Ridge|Mills?|Route|Expressway|Heights|Track|Turnpike|Viaduct|Walk|Wells|Ways|Underpass|Throughway|Summit|Springs?|Squares|Shores?|Row|Port|Pass(?:age)?|Mews|Manors?|Lodge|Locks?|Knolls?|Keys?|Inlet|Hollow|Hills?|Harbors?|Groves?|Greens?|Glens?|Gateway|Gardens?|Freeway|Fort|Forks?|Forges?|Forest|Fords?|Fields?|Ferry|Falls|Extensions?|Drives|Dam|Dale|Curve|Crest|Creek|Courts|Corners?|Common|Club|Cliffs?|Centers?|Causeway|Canyon|Camp|Bypass|Burgs?|Brooks?|Bridge|Branch|Bottom|Bluffs?|Bend|Beach|Bayou"
 const leading =
-  "(?:Rue|Chemin|Impasse|Allée|Place|Quai|Cours|Via|Viale|Corso|Piazza|Vicolo|Largo|Strada|Calle|C/|Avda\\.?|Avenida|Av\\.|Plaza|Paseo|Carretera|Camino|Canónigo|Rua|R\\.|Travessa|Estrada|Praça|ul\\.|ulica|al\\.|aleja|os\\.|Rte|Route|Boulevard|Bd|улица|ул\\.|проспект|пр\\.)"
+  "(?:Rue|Chemin|Impasse|Allée|Place|Quai|Cours|Via|Viale|Corso|Piazza|Vicolo|Largo|Strada|Calle|C/|Avda\\.?|Avenida|Av\\.|Plaza|Paseo|Carretera|Camino|Canónigo|Rua|(?<!\\p{L} )R\\.|Travessa|Estrada|Praça|ul\\.|ulica|al\\.|aleja|os\\.|Rte|Route|Boulevard|Bd|улица|ул\\.|проспект|пр\\.)"
 const endings =
   "(?:straße|strasse|str\\.|weg|gasse|platz|allee|damm|ring|ufer|straat|laan|plein|gracht|dreef|kade|singel|steeg|gatan|vägen|gränd|stigen|vej|gade|stræde|vænget|bakken|toften|veien|vegen|gata|katu|tie|kuja|polku|utca|útja|u\\.|tér|ova|ská|ovo|stræti)"
+/** Words for streets that stand alone, in small letters. */
+const lowerWords =
+  "(?:u\\.|utca|útja?|tér|körút|tee|tänav|tn\\.?|mnt\\.?|puiestee|ulica|ul\\.|cesta|trg|nám\\.|náměstí|třída|weg|väg|vägen|gatan|vej|gade|plads|vei|veien|gata|iela|gatvė|gatve|bulevar|sokak|caddesi)"
 const flat =
   "(?:(?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor|Fl|Room|Rm|Box|Building|Bldg)\\.?\\s?#?\\d+[A-Z]?|#\\s?\\d+)"
 const military =
-  /\b(?:PSC|CMR|Unit|USCGC|USNS|USNV|USS)\s+[\w ]{1,30}?,?\s*(?:Box\s+\d+)?\s*,?\s*[\r\n ]+(?:APO|FPO|DPO)\s+(?:AA|AE|AP)\s+$/iu
+  /\b(?:PSC|CMR|Unit|USCGC|USNS|USNV|USS)\s+[\p{L}\p{N} ]{1,30}?,?\s*(?:Box\s+\d+)?\s*,?\s*[\r\n ]+(?:APO|FPO|DPO)\s+(?:AA|AE|AP)\s+$/iu
 const boxBefore = /\b(?:P\.?\s?O\.?\s?Box|Postfach|Boîte postale)\s+$/iu
 
 const core = new RegExp(
@@ -21,7 +24,9 @@ const core = new RegExp(
     `(?<![\\w.,:/$€£-])\\d{1,5}[A-Za-z]?,? (?:\\d{1,5}[a-z]? )?(?:${name} ){0,4}(?:${streetWords})\\b\\.?(?: ?\\d{1,5}(?![\\d-])[a-z]?)?`,
     `(?<![\\w.,:/$€£-])(?:\\d{1,5}[A-Za-z]?,? ){0,2}${leading} (?:(?:de|del|della|di|du|da|do|des|la|le|les|el|van|der) )*(?:${name})(?: (?:(?:de|del|della|di|du|da|do|des|la|le|les|el) )*${name}){0,4}(?:,? ?\\d{1,5}(?![\\d-])[a-z]?)?`,
     `(?<![\\w.,:/$€£-])(?:\\d{1,5} )?(?:${name} ){0,2}[\\p{L}\\p{M}’'-]{3,}${endings},? \\d{1,5}[a-zA-Z]?(?![\\w-])\\.?`,
-    `(?<![\\w.,:/$€£-])\\d{3,5} (?:${name} ){1,4}\\d{1,4}[a-zA-Z]?(?![\\w-])`
+    `(?<![\\w.,:/$€£-])\\d{3,5} (?:${name} ){1,4}\\d{1,4}[a-zA-Z]?(?![\\w-])`,
+    // 17693 Király u. 15., 6614 Luite tee 87
+    `(?<![\\w.,:/$€£-])(?:\\d{1,5} )?(?:${name} ){1,3}${lowerWords} \\d{1,5}[a-zA-Z]?(?![\\w-])\\.?`
   ].join("|"),
   "yu"
 )
@@ -131,6 +136,15 @@ export const addresses = (
         })
     }
   }
+  for (const match of matches(addressCue, text)) {
+    const start = match.index + match[0].length
+    toNumber.lastIndex = start
+    const place = toNumber.exec(text)
+    if (place === null) continue
+    const rest = tail.exec(text.slice(start + place[0].length, start + place[0].length + 160))
+    const more = rest !== null && /\d|,/.test(rest[0]) ? rest[0].replace(/[\s,]+$/, "").length : 0
+    out.push({ start, end: start + place[0].length + more, type: "STREET_ADDRESS", confidence: 0.7 })
+  }
   if (text.includes("corner of")) {
     for (const match of matches(corner, text)) {
       out.push({ start: match.index, end: match.index + match[0].length, type: "STREET_ADDRESS", confidence: 0.8 })
@@ -171,6 +185,12 @@ export const addresses = (
 }
 
 const flatAhead = new RegExp(`${flat} $`, "iu")
+/** What is said before an address, whatever that looks like. */
+const addressCue =
+  /\b(?:address(?: of [^.\n]{1,60}?)? is|address(?: with|:)|located at|liv(?:e[sd]?|ing) at|return to|sent to\?(?: user:)?|(?:send|ship|deliver)(?:ed)? (?:it |this |them )?to|side of|station is on|office is on)\s+/giu
+/** Up to six names and a number, with what may stand between. */
+const toNumber =
+  /(?:\d{1,6} )?(?:(?:[\p{Lu}][\p{L}\p{M}.'’-]*|and|&|de|del|della|di|du|da|des|van|der|den|von|of|ul\.) ){1,7}\d{1,5}[a-zA-Z]?(?![\w-])/uy
 const corner = new RegExp(
   `(?:the )?corner of (?:${leading} )?(?:${name} ){0,4}?${name}(?: \\d{1,5})? (?:and|&) (?:${leading} )?(?:${name} ){0,3}${name}(?: \\d{1,5})?`,
   "gu"

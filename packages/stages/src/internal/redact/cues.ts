@@ -17,6 +17,11 @@ export const Home = 128
 /** A place may follow in small letters. */
 export const PlainPlace = 256
 
+/** An employer follows. */
+export const Employer = 512
+/** What somebody is called follows, even in small letters. */
+export const Called = 1024
+
 const phrases = new Map<string, number>()
 /** The last words of phrases that have several. */
 const endings = new Set<string>()
@@ -59,6 +64,12 @@ add(
   Organisation,
   "at|work for|works for|working for|employed by|address of|is from|company|website of|called by|became"
 )
+add(
+  Employer,
+  "work for|works for|worked for|working for|work at|works at|worked at|working at|job at|employed at|employed by|employer|employer:|employer is|company:|hired by|fired by|intern at|engineer at|manager at|ceo of|cto of|founder of|director of|offices of|according to the"
+)
+add(Called, "my name is|name is|call me|i am called|i'm called")
+add(StrongPerson | Declared, "first name?|last name?|full name?|your name?|name? user:|starring")
 add(Declared, "name is|name's|i am called")
 add(
   Determiner,

@@ -62,3 +62,7 @@ export const ordinaryCities =
 /** Countries that people write often: with two letters the wrong way round they count too. */
 export const oftenMisspelt =
   "afghanistan argentina australia austria bangladesh belgium brazil britain bulgaria canada croatia denmark egypt england ethiopia europe finland france germany ghana greece hungary iceland indonesia ireland israel italy jamaica japan malaysia mexico morocco netherlands nigeria norway pakistan palestine philippines poland portugal romania russia scotland singapore somalia spain sweden switzerland taiwan thailand tunisia turkey ukraine venezuela vietnam zimbabwe"
+
+/** Countries by names that the gazetteer lacks. */
+export const knownCountries =
+  "czech republic|united states|united states of america|united kingdom|republic of ireland|great britain|north korea|south korea|ivory coast|cape verde|east timor|burma|macedonia|swaziland|holland|people's republic of china|russian federation|soviet union"

@@ -54,6 +54,7 @@ export const scan = (text: string, options: ScanOptions = {}): ReadonlyArray<Fou
   if (only === undefined || wordTypes.some((type) => only.has(type))) {
     addresses(text, runs, windows, found, minimum)
     words(text, found, minimum)
+    firmAbove(text, found)
     if (traits & EastAsian) chinese(text, found)
   }
   const whole = traits & Cut ? seen(text) : undefined
@@ -73,6 +74,28 @@ export const scan = (text: string, options: ScanOptions = {}): ReadonlyArray<Fou
   const wanted = only === undefined ? found : found.filter((span) => only.has(span.type))
   for (const span of wanted) while (isMark(text.charCodeAt(span.end))) span.end++
   return resolve(wanted.filter((span) => span.confidence >= minimum))
+}
+
+const lineOfNames =
+  /^[ \t>?*|-]*((?:\p{Lu}[\p{L}\p{M}\p{N}.'’&-]*|and|of|&)(?: (?:\p{Lu}[\p{L}\p{M}\p{N}.'’&-]*|and|of|&)){0,5})[ \t]*$/u
+
+/** The line above an address is a firm where it is not a person, and where another line, of a person, stands above it. */
+const firmAbove = (text: string, found: Array<Found>): void => {
+  const firms: Array<Found> = []
+  for (const span of found) {
+    if (span.type !== "STREET_ADDRESS") continue
+    const end = text.lastIndexOf("\n", span.start - 1)
+    if (end < 1 || span.start - end > 8 || /[\p{L}\p{N}]/u.test(text.slice(end, span.start))) continue
+    const begin = text.lastIndexOf("\n", end - 1) + 1
+    if (begin === 0 || end - begin > 80) continue
+    const match = lineOfNames.exec(text.slice(begin, end))
+    if (match === null) continue
+    const start = begin + match[0].indexOf(match[1] as string)
+    const firm = { start, end: start + (match[1] as string).length, type: "ORGANIZATION", confidence: 0.6 }
+    const taken = found.some((each) => each.start <= firm.start && firm.end <= each.end && each.confidence >= 0.5)
+    if (!taken) firms.push(firm)
+  }
+  found.push(...firms)
 }
 
 const structured = (

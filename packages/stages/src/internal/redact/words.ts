@@ -2,7 +2,15 @@
 import * as Cue from "./cues.ts"
 import { cuesBefore } from "./cues.ts"
 import * as Gazetteer from "./gazetteer.ts"
-import { knownCities, knownSpots, oftenMisspelt, ordinaryCities, placeHeads, placeNouns } from "./knownPlaces.ts"
+import {
+  knownCities,
+  knownCountries,
+  knownSpots,
+  oftenMisspelt,
+  ordinaryCities,
+  placeHeads,
+  placeNouns
+} from "./knownPlaces.ts"
 import type { Found } from "./secrets.ts"
 
 const First = 1
@@ -95,6 +103,12 @@ const directions = new Set(
 )
 const direction =
   /(?<![\p{L}\p{N}])(?:north|south|east|west|northern|southern|eastern|western|central|downtown|midtown|uptown|upstate) $/iu
+/** Companies that everybody knows: personal only where somebody works. */
+const companies = new Set(
+  list(
+    "microsoft google apple amazon facebook meta twitter netflix paypal visa mastercard walmart target tesla uber ibm intel oracle samsung sony siemens bosch bmw toyota nestle unilever pfizer boeing airbus deloitte accenture pwc kpmg nasa starbucks nike adidas disney tencent alibaba huawei baidu bytedance"
+  )
+)
 const namesakes = new Set(list("chad jordan dominique dominika maurice mauricio dania guadalupe ascension georgia"))
 const stateCodes = new Set(
   list(
@@ -146,6 +160,8 @@ const load = (): Map<string, number> => {
   putPlaces(Gazetteer.regions, Region)
   putPlaces(Gazetteer.countries, Country)
   put([...regionsShort], Country)
+  putPlaces(knownCountries, Country)
+  for (const country of knownCountries.split("|")) countryNames.add(country)
   putPlaces(knownCities, City)
   putPlaces(knownSpots, Region)
   knownPlaces = new Set(`${knownCities}|${knownSpots}`.split("|"))
@@ -243,7 +259,7 @@ const hashOf = (word: string): number => {
   return hash
 }
 const article = hashOf("the")
-const beforePlaces = new Set(["in", "to", "from", "of"].map(hashOf))
+const beforePlaces = new Set(["in", "to", "from", "of", "is", "me"].map(hashOf))
 
 /** The words that may matter: those with a capital, and those that a list knows. */
 const tokens = (text: string): { readonly list: ReadonlyArray<Token>; readonly upper: boolean } => {
@@ -376,7 +392,7 @@ export const codeShare = (text: string): number => {
       code === 59 ||
       code === 61 ||
       code === 60 ||
-      code === 62 ||
+      (code === 62 && i > 0 && text.charCodeAt(i - 1) !== 10) ||
       code === 40 ||
       code === 91 ||
       code === 96
@@ -474,10 +490,31 @@ export const words = (text: string, out: Array<Found>, minimum: number): void =>
     }
 
     if (capital && (!upperText || token.flag & (First | Last | City | Country))) {
-      i = capitals(text, list, i, push, upperText)
+      i = capitals(text, list, i, push, upperText, out)
       continue
     }
     if (token.shape === "l") i = lowers(text, list, i, push)
+  }
+  if (!code) repeated(text, list, out, push)
+}
+
+/** Pieces of names of several words that stand elsewhere in the text alone are names too. */
+const repeated = (text: string, list: ReadonlyArray<Token>, out: ReadonlyArray<Found>, push: Push): void => {
+  const pieces = new Set<string>()
+  const people: Array<Found> = []
+  for (const span of out) {
+    if (span.type !== "PERSON") continue
+    people.push(span)
+    if (span.confidence < 0.7) continue
+    const words = text.slice(span.start, span.end).split(" ")
+    if (words.length > 1) for (const word of words) if (word.length > 2) pieces.add(word)
+  }
+  if (pieces.size === 0) return
+  for (const token of list) {
+    if (token.shape !== "T" || !pieces.has(text.slice(token.start, token.end))) continue
+    if (token.flag & Stop && sentenceStart(text, token.start)) continue
+    if (people.some((span) => span.start <= token.start && token.end <= span.end)) continue
+    push(token.start, token.end, "PERSON", 0.6)
   }
 }
 
@@ -486,9 +523,36 @@ const continuesName = (token: Token, shape: Token["shape"]): boolean =>
     ? token.shape === "l" && (token.flag & (First | Last)) > 0 && !(token.flag & Stop)
     : token.shape === "T" || token.shape === "I" || token.shape === "U" || (token.flag & Particle) > 0
 
+const firmBehind =
+  / (?:is|was) (?:an?|the) (?:[\p{L}-]+ ){0,3}?(?:multinational|company|firm|corporation|conglomerate|start-?up|bank|manufacturer|retailer|nonprofit|charity|brand|employer|vendor|subsidiary|agency)\b/uy
+/** Whether what follows says that it is a firm. */
+const isFirm = (text: string, end: number): boolean => {
+  if (!/^ (?:is|was) /.test(text.slice(end, end + 5))) return false
+  firmBehind.lastIndex = end
+  return firmBehind.test(text)
+}
+/** Whether ` of ` and somebody stand before. */
+const ofSomebody = (text: string, start: number, out: ReadonlyArray<Found>): boolean => {
+  if (text.slice(start - 4, start) !== " of ") return false
+  const last = out.at(-1)
+  return last !== undefined && last.type === "PERSON" && last.end === start - 4
+}
+const abbreviated = /^(?:inc|ltd|corp|co|bros|llc|plc|jr|sa|ag)$/i
+const isSurname = (token: Token): boolean => token.shape === "T" && (token.flag & Last) > 0
+/** The rest of the name of a firm: `, Mitchell and Williams`, ` and Sons`, ` & Co.`. */
+const partners =
+  /^(?:, \p{Lu}[\p{L}'’-]+,? (?:and|&) \p{Lu}[\p{L}'’-]+| (?:and|&) (?:Sons?|Daughters?|Brothers|Bros|Co|Company|Partners|Associates)\b)\.?/u
+
 type Push = (start: number, end: number, type: string, confidence: number) => void
 
-const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: Push, upperText: boolean): number => {
+const capitals = (
+  text: string,
+  list: ReadonlyArray<Token>,
+  from: number,
+  push: Push,
+  upperText: boolean,
+  out: ReadonlyArray<Found>
+): number => {
   // The run of capitalised words from here: names hold initials and particles in between.
   let to = from
   while (to + 1 < list.length && to - from < 6) {
@@ -535,8 +599,26 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
   const glued = isGlued(text, head.start, tail.end)
 
   if (run.some((token, i) => i > 0 && (token.flag & Organisation) > 0) && !(run.length === 2 && ordinary === 2)) {
+    const dotted = text.charCodeAt(tail.end) === 46 && abbreviated.test(text.slice(tail.start, tail.end))
+    // Ordinary words are part of such a name, but not the one that a sentence begins with.
+    const whole = start ? head : (list[from] as Token)
+    push(whole.start, dotted ? tail.end + 1 : tail.end, "ORGANIZATION", 0.65)
+    return to
+  }
+  if (isFirm(text, tail.end) && ordinary < run.length && !(head.flag & First && run.length > 1)) {
     push(head.start, tail.end, "ORGANIZATION", 0.65)
     return to
+  }
+  if (ofSomebody(text, head.start, out) && !run.some((token) => token.flag & (City | Country | Region))) {
+    push(head.start, tail.end, "ORGANIZATION", 0.6)
+    return to
+  }
+  const firm = isSurname(tail) && run.length === 1 ? partners.exec(text.slice(tail.end, tail.end + 60)) : null
+  if (firm !== null) {
+    push(head.start, tail.end + firm[0].length, "ORGANIZATION", 0.65)
+    let last = to
+    while (last + 1 < list.length && (list[last + 1] as Token).start < tail.end + firm[0].length) last++
+    return last
   }
   if (glued && run.length === 1) return to
   if (cues & Cue.Declared && !isOrdinary(head)) {
@@ -555,6 +637,10 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
       return to
     }
     if (token.shape === "T" && sizeOf(token) < 3) return to
+    if (cues & (Cue.Employer | Cue.Organisation) && companies.has(written.toLowerCase())) {
+      push(token.start, token.end, "ORGANIZATION", 0.7)
+      return to
+    }
     if (placeKnown && token.flag & Organisation && !(token.flag & Country)) return to
     if (placeKnown && token.flag & Common && !(token.flag & Country) && !nameFlag(token)) return to
     if (placeKnown) {
@@ -587,7 +673,7 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
       if (token.shape === "U" && !upperText && sizeOf(token) > 3 && cues & Cue.StrongPlace && !(token.flag & Common))
         push(token.start, token.end, "LOCATION", 0.55)
     } else if (cues & (Cue.StrongPlace | Cue.Home)) push(token.start, token.end, "LOCATION", 0.6)
-    else if (cues & Cue.Organisation) push(token.start, token.end, "ORGANIZATION", 0.55)
+    else if (cues & (Cue.Organisation | Cue.Employer)) push(token.start, token.end, "ORGANIZATION", 0.55)
     else if (
       /^(?:'s|’s| ' s| ´ s)\b/.test(after) ||
       /^ (?:said|says|told|asked|began|flew|spent|listed|lives|works|wrote|wants)\b/.test(after)
@@ -632,6 +718,7 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
             ? 0.92
             : 0.85
     )
+  else if (cues & Cue.Employer) push(head.start, tail.end, "ORGANIZATION", 0.65)
   else if (cues & Cue.StrongPerson) push(head.start, tail.end, "PERSON", 0.75)
   else if (cues & (Cue.StrongPlace | Cue.Home) && known < run.length) push(head.start, tail.end, "LOCATION", 0.6)
   else if (known > 0 && ordinary === 0) push(head.start, tail.end, "PERSON", 0.7)
@@ -643,6 +730,9 @@ const capitals = (text: string, list: ReadonlyArray<Token>, from: number, push: 
   }
   return to
 }
+
+/** An initial between two names in small letters; ` a ` is one only before what is no ordinary ending. */
+const middle = / [b-hj-z]\.? \p{Ll}{3,}| a\.? \p{Ll}{3,}(?=[.,;]|$| (?:in|at|on|and|is|was)\b)/uy
 
 /** Endings that words have and names of places seldom. */
 const wordlike =
@@ -657,6 +747,10 @@ const lowers = (text: string, list: ReadonlyArray<Token>, from: number, push: Pu
     sizeOf(each) > 2
   if (token.flag & Country && sizeOf(token) > 4 && !(token.flag & (Stop | Common))) {
     push(token.start, token.end, "COUNTRY", 0.6)
+    return from
+  }
+  if (token.flag & Unheard && cuesBefore(text, token.start) & Cue.Called) {
+    if (!wordlike.test(text.slice(token.start, token.end))) push(token.start, token.end, "PERSON", 0.6)
     return from
   }
   const place =
@@ -686,6 +780,15 @@ const lowers = (text: string, list: ReadonlyArray<Token>, from: number, push: Pu
   if (next !== undefined && text.slice(token.end, next.start) === " " && usable(next)) {
     push(token.start, next.end, "PERSON", 0.65)
     return from + 1
+  }
+  middle.lastIndex = token.end
+  const initial = token.flag & First ? middle.exec(text) : null
+  if (initial !== null) {
+    const end = token.end + initial[0].length
+    push(token.start, end, "PERSON", 0.6)
+    let last = from
+    while (last + 1 < list.length && (list[last + 1] as Token).start < end) last++
+    return last
   }
   const cues = cuesBefore(text, token.start)
   if (cues & Cue.StrongPerson) push(token.start, token.end, "PERSON", 0.65)
