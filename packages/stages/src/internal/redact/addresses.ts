@@ -136,7 +136,7 @@ export const addresses = (
         })
     }
   }
-  for (const match of matches(addressCue, text)) {
+  for (const match of runs.length === 0 ? [] : matches(addressCue, text)) {
     const start = match.index + match[0].length
     toNumber.lastIndex = start
     const place = toNumber.exec(text)

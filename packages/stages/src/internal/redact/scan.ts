@@ -50,13 +50,14 @@ export const scan = (text: string, options: ScanOptions = {}): ReadonlyArray<Fou
   structured(text, runs, found, minimum, only)
   const windows = windowsOfDigits(text, runs)
   dates(text, runs, found)
-  phones(text, windows, found, minimum)
   if (only === undefined || wordTypes.some((type) => only.has(type))) {
     addresses(text, runs, windows, found, minimum)
     words(text, found, minimum)
     firmAbove(text, found)
     if (traits & EastAsian) chinese(text, found)
   }
+  // Last, because numbers of what was found need not be tried as telephones.
+  phones(text, windows, found, minimum)
   const whole = traits & Cut ? seen(text) : undefined
   if (whole !== undefined) {
     const hidden: Array<Found> = []
@@ -142,7 +143,7 @@ const structured = (
         identify(text, i, out, minimum, only)
         const stop = ibanEnd(text, i)
         if (stop > 0) out.push({ start: i, end: stop, type: "IBAN_CODE", confidence: 0.97 })
-        if (size <= 4) ip(text, i, out)
+        if (size <= 4 && (joint === 46 || joint === 58)) ip(text, i, out)
       }
     }
     if (
