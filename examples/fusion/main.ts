@@ -3,10 +3,12 @@ import { dirname, resolve } from "node:path"
 import { NodeRuntime } from "@effect/platform-node"
 import { type Fusion, fusionOf } from "@interlock/stages/fuse"
 import { type Graded, gate, measure } from "@interlock/stages/fuse/gate"
+import { Judge } from "@interlock/stages/judge"
 import { Workload } from "@interlock/workload"
 import { Console, Effect, FileSystem, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { factsOf, instructions, layer, names, Panel, strategies } from "./fusion.ts"
+import { learnJudges } from "./learned.ts"
 import { grade, type Question, readQuestions } from "./question.ts"
 import { type Findings, json, page, type Row, type Study, table } from "./report.ts"
 
@@ -26,6 +28,8 @@ const study = Effect.fnUntraced(function* <A, R>(
   strategy: keyof typeof strategies,
   questions: ReadonlyArray<Question>,
   concurrency: number,
+  /** Who judges a question, where it is not the judge of the panel. */
+  judgeOf: ((id: string) => Judge["Service"]) | undefined,
   finish: (study: Study, fusions: ReadonlyMap<string, Fusion>, stopped: boolean) => Effect.Effect<A, never, R>
 ) {
   const { members } = yield* Panel
@@ -37,8 +41,9 @@ const study = Effect.fnUntraced(function* <A, R>(
     {
       concurrency,
       ask: (prompt, id) =>
-        Effect.tap(strategies[strategy].run(factsOf(prompt, id, system)), (answer) =>
-          Effect.sync(() => fusions.set(id, fusionOf(answer)!))
+        strategies[strategy].run(factsOf(prompt, id, system)).pipe(
+          (run) => (judgeOf === undefined ? run : Effect.provideService(run, Judge, judgeOf(id))),
+          Effect.tap((answer) => Effect.sync(() => fusions.set(id, fusionOf(answer)!)))
         )
     },
     (outcomes, stopped) =>
@@ -76,7 +81,8 @@ const study = Effect.fnUntraced(function* <A, R>(
         const failed = outcomes.flatMap(({ id, message }) =>
           message === undefined ? [] : [`${id} failed: ${message}`]
         )
-        return yield* finish({ strategy, rows, measured: measure(graded), refused, failed }, fusions, stopped)
+        const name = judgeOf === undefined ? strategy : `${strategy}, a learned judge`
+        return yield* finish({ strategy: name, rows, measured: measure(graded), refused, failed }, fusions, stopped)
       })
   )
 })
@@ -116,8 +122,8 @@ const command = Command.make(
       const findings: Findings = { studies, judge: judged, costs, stopped }
       return Effect.andThen(Console.log(table(findings)), write(path, findings))
     }
-    for (const strategy of Object.keys(strategies) as ReadonlyArray<keyof typeof strategies>) {
-      yield* study(strategy, questions, concurrency, (found, fusions, stopped) =>
+    const ask = (strategy: keyof typeof strategies, judgeOf?: (id: string) => Judge["Service"]) =>
+      study(strategy, questions, concurrency, judgeOf, (found, fusions, stopped) =>
         Effect.suspend(() => {
           // What is asked for the first strategy is in the cache for the others.
           if (studies.length === 0) {
@@ -132,7 +138,15 @@ const command = Command.make(
           return stopped ? report(true) : Effect.void
         })
       )
-    }
+    yield* ask("bestOf")
+    yield* ask("pairwise")
+    yield* ask("vote")
+    yield* learnJudges(studies[0]?.rows ?? []).pipe(
+      Effect.flatMap((judgeOf) => ask("bestOf", judgeOf)),
+      Effect.catchTag("@interlock/learn/JudgeTrainingError", ({ message }) =>
+        Console.error(`No judge was learned: ${message}`)
+      )
+    )
     yield* report(false)
     const [first] = studies
     const failed = first?.failed.length ?? 0

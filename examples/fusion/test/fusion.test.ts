@@ -66,9 +66,9 @@ describe("fusion", () => {
       const { studies } = reported(path)
       assert.deepStrictEqual(
         studies.map(({ strategy }) => strategy),
-        ["bestOf", "pairwise", "vote"]
+        ["bestOf", "pairwise", "vote", "bestOf, a learned judge"]
       )
-      const [best, , vote] = studies
+      const [best, , vote, learned] = studies
       for (const { measured, rows } of studies) {
         assert.strictEqual(rows.length, 48)
         assert.isAtMost(measured.fused, measured.oracle)
@@ -77,6 +77,7 @@ describe("fusion", () => {
       }
       assert.isUndefined(best!.refused)
       assert.isAbove(best!.measured.lowerBound, 0.1)
+      assert.isAbove(learned!.measured.lowerBound, 0.1)
       assert.include(vote!.refused, "alone, or members that err on other prompts")
       assert.match(readFileSync(`${path}.md`, "utf8"), /^\| On which day is the museum closed\? \|/m)
       const readme = readFileSync(join(example, "README.md"), "utf8")
@@ -95,6 +96,7 @@ describe("fusion", () => {
       const path = join(folder, "report")
       const lenient = await start(["--questions", mine, "--report", path]).ended
       assert.strictEqual(lenient.code, 0, lenient.errors)
+      assert.include(lenient.errors, "No judge was learned: 9 graded answers to 3 questions are too few")
       assert.include(lenient.output, "3 graded prompts cannot tell: grade at least 30")
       writeFileSync(mine, `${rows.map((row) => JSON.stringify(row)).join("\n")}\n{"id":"4"}\n`)
       const strict = await start(["--questions", mine, "--report", path, "--require"]).ended
@@ -146,7 +148,7 @@ describe("fusion", () => {
         const path = join(folder, "report")
         const { code, errors } = await start(["--report", path], { main: join(folder, "main.ts") }).ended
         assert.strictEqual(code, 0, errors)
-        assert.strictEqual(reported(path).studies.length, 3)
+        assert.strictEqual(reported(path).studies.length, 4)
       },
       resolve(example, "..")
     ))
