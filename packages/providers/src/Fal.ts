@@ -71,7 +71,10 @@ const makeQueue = (base: string, key: string): Queue => {
   const authorised = HttpClientRequest.setHeader("authorization", `Key ${key}`)
   // A job is asked after under its application, without the path of the model within it.
   const job = ({ model }: ModelRequest, id: string) =>
-    `${base}/${model.split("/").slice(0, 2).join("/")}/requests/${encodeURIComponent(id)}`
+    `${base}/${model
+      .split("/")
+      .slice(0, namespaced.test(model) ? 3 : 2)
+      .join("/")}/requests/${encodeURIComponent(id)}`
   return {
     submit: (exchange, request, webhook) => {
       const post = HttpClientRequest.post(`${base}/${request.model}`).pipe(
@@ -133,6 +136,9 @@ const makeQueue = (base: string, key: string): Queue => {
     fetch: (url) => (new URL(url).origin === new URL(base).origin ? authorised : same)(HttpClientRequest.get(url))
   }
 }
+
+/** Applications that stand in a namespace of fal's. */
+const namespaced = /^(?:workflows|comfy)\//
 
 const same = (request: HttpClientRequest.HttpClientRequest) => request
 

@@ -383,6 +383,49 @@ for (const protocol of protocols) {
   })
 }
 
+describe("a queue that hangs", () => {
+  for (const protocol of protocols) {
+    it.effect(`${protocol.name}: when a job is submitted, and when it is asked after`, () =>
+      Effect.gen(function* () {
+        const server = yield* serve(() => ({ hang: true }))
+        const provider = yield* protocol.make(server.url)
+        const fiber = yield* Effect.forkChild(Effect.flip(Effect.scoped(provider.call(request(protocol, "live")))))
+        yield* server.arrived(1)
+        yield* TestClock.adjust(Timeouts.defaults.connect)
+        expect((yield* Fiber.join(fiber)).reason).toMatchObject({ _tag: "Timeout", phase: "connect" })
+
+        const asked = yield* serve(protocol.play(["queued", { hang: true }, "done"]))
+        const patient = yield* protocol.make(asked.url)
+        const drawn = yield* Effect.forkChild(partsOf(patient, request(protocol, "whole")))
+        while (asked.seen.length < 2) {
+          if (inFlight === 0) yield* TestClock.adjust("1 second")
+          yield* Effect.promise(() => new Promise((done) => setImmediate(done)))
+        }
+        yield* TestClock.adjust(Timeouts.defaults.connect)
+        expect(success(yield* running(drawn))).toHaveLength(2)
+      })
+    )
+  }
+})
+
+describe("fal's names", () => {
+  it.effect("a job of a workflow is asked after under its whole name", () =>
+    Effect.gen(function* () {
+      const server = yield* serve(({ method, path }) =>
+        method === "POST"
+          ? { json: { request_id: "job-1" } }
+          : path.endsWith("/status")
+            ? { json: { status: "COMPLETED" } }
+            : { json: { images: [{ url: `data:image/png;base64,${png}` }] } }
+      )
+      const provider = yield* fal.make(server.url)
+      const asked = { ...request(fal, "whole"), model: "workflows/acme/poster" }
+      success(yield* running(yield* Effect.forkChild(partsOf(provider, asked))))
+      expect(server.seen[1]!.path).toBe("/workflows/acme/poster/requests/job-1/status")
+    })
+  )
+})
+
 describe("pictures", () => {
   const output = (images: unknown, more: object = {}): Played => ({ json: { images, ...more } })
   const drawn = (

@@ -571,6 +571,35 @@ const gemini25 = { presencePenalty: unsupported, frequencyPenalty: unsupported }
 /** Thinks by a budget, which may be none. */
 const budget: Rules = { ...gemini25, reasoningEffort: choice("none", "low", "medium", "high") }
 
+/** What an image costs, by a page that is not the provider's own. */
+const byTheImage = (perImage: number, source: string, asOf: string): Prices => ({
+  _tag: "Priced",
+  periods: [{ rates: { input: 0, output: 0, perImage } }],
+  source,
+  asOf
+})
+
+/** Asked for by `AiSdkImages` over `@ai-sdk/google`. Counts and ratios: doc.routescope.ai/en/docs/api/images/imagen; not compared with Google's page. */
+const imagen = (name: string, perImage: number): Line => ({
+  name,
+  context: 480,
+  output: 0,
+  writes: ["image"],
+  features: [],
+  rules: drawing,
+  images: {
+    size: unsupported,
+    aspectRatio: choice("1:1", "3:4", "4:3", "9:16", "16:9"),
+    count: whole(1, 4),
+    seed: unsupported,
+    quality: unsupported,
+    references: unsupported,
+    mask: unsupported,
+    partialImages: unsupported
+  },
+  prices: byTheImage(perImage, "https://blog.laozhang.ai/en/posts/gemini-image-api-guide-2026", "2026-03-01")
+})
+
 const googleModels = () =>
   entries(google, {
     "gemini-4-argon": {
@@ -623,6 +652,10 @@ const googleModels = () =>
       read: modelsDev("f6c6f043", "models/google/gemini-2.5-flash-lite", "2025-06-17")
     },
     // Retired on 2026-10-02, says the file; here for the cost of calls made before.
+    "imagen-4.0-fast-generate-001": imagen("Imagen 4 Fast", 0.02),
+    "imagen-4.0-generate-001": imagen("Imagen 4", 0.04),
+    "imagen-4.0-ultra-generate-001": imagen("Imagen 4 Ultra", 0.06),
+    // Ratios and three pictures a prompt: docs.gptproto.com/docs/api/gemini/gemini-2.5-flash-image-preview, not Google's own page.
     "gemini-2.5-flash-image": {
       name: "Gemini 2.5 Flash Image",
       context: 32_768,
@@ -637,12 +670,52 @@ const googleModels = () =>
         count: whole(1, 1),
         seed: whole(0, int32),
         quality: unsupported,
-        references: accepted,
+        references: count(3),
         mask: unsupported,
         partialImages: unsupported
       },
       read: modelsDev("51752b58", "providers/google/models/gemini-2.5-flash-image", "2025-08-26")
     }
+  })
+
+// ---------------------------------------------------------------------------------------------------------------
+// Replicate: the models of Black Forest Labs, by the image. A model of fal's is billed by the megapixel, which a price by the
+// image cannot tell: declare what yours costs with Catalogue.layerWith.
+// ---------------------------------------------------------------------------------------------------------------
+
+const replicate: Family = {
+  provider: "replicate",
+  url: "https://replicate.com/black-forest-labs",
+  parameters: [],
+  rules: drawing,
+  tokens: { charactersPerToken: 4, perIdeograph: 1 }
+}
+
+/** Inputs as in cinemasetfree.com/guides/generators/black-forest-labs, which repeats their schema; not compared with Replicate's page. */
+const flux = (name: string, perImage: number, references: Rule): Line => ({
+  name,
+  context: 512,
+  output: 0,
+  reads: references === unsupported ? text : seeing,
+  writes: ["image"],
+  features: [],
+  images: {
+    size: unsupported,
+    aspectRatio: choice("1:1", "16:9", "21:9", "3:2", "2:3", "4:5", "5:4", "3:4", "4:3", "9:16", "9:21"),
+    count: whole(1, 4),
+    seed: whole(0, int32),
+    quality: unsupported,
+    references,
+    mask: unsupported,
+    partialImages: unsupported
+  },
+  prices: byTheImage(perImage, "https://www.workflowlab.dev/cost/flux-api-options-compared", "2026-05-11")
+})
+
+const replicateModels = () =>
+  entries(replicate, {
+    "black-forest-labs/flux-schnell": flux("FLUX.1 schnell", 0.003, unsupported),
+    "black-forest-labs/flux-dev": flux("FLUX.1 dev", 0.025, count(1))
   })
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -1139,6 +1212,7 @@ export const snapshot = (): ReadonlyArray<Entry> => {
     ...openaiModels(),
     ...anthropicModels(),
     ...googleModels(),
+    ...replicateModels(),
     ...mistralModels(),
     ...deepseekModels(),
     ...alibabaModels(),
