@@ -9,7 +9,7 @@
  *
  * `--intents`: rows `{text, label}`, streamed in order; rows of one label have one answer. `--pairs`: rows `{a, b, same}`; `a`
  * is cached, `b` is asked, and `same` says whether a's answer would have done. Shares are of all rows: a row that was judged
- * was answered by the model and is no hit. `--trace`: rows `{timestampMs, inputTokens, prefixHashes}`, at Anthropic's prices.
+ * was answered by the model and is no hit. `--trace`: rows `{timestampMs, inputTokens, prefixHashes}`, at each provider's prices.
  */
 import { createReadStream, createWriteStream } from "node:fs"
 import { createInterface } from "node:readline"
@@ -25,7 +25,7 @@ import { layer, type Question, SemanticTier } from "@interlock/stages/cache/sema
 import { type CacheStore, layerMemory } from "@interlock/stages/cache/store"
 import { layerUsearch } from "@interlock/stages/cache/usearchIndex"
 import { layerScan, VectorIndex } from "@interlock/stages/cache/vectorIndex"
-import { makePlanner, rules, type Segment } from "@interlock/stages/promptCache"
+import { makePlanner, type Rules, rulesOf, type Segment } from "@interlock/stages/promptCache"
 import { Context, Duration, Effect, Layer, Random } from "effect"
 import * as Server from "../packages/redis/test/server.ts"
 
@@ -142,30 +142,109 @@ const trace = async (file: string) => {
     readonly inputTokens: number
     readonly prefixHashes: ReadonlyArray<number>
   }
-  const found = rules["anthropic"]!
-  const lifetime = Duration.toMillis(found.timeToLive)
   const all: Array<Row> = []
   for await (const row of readRows(file)) all.push(row)
-  const cost = (plan: (segments: ReadonlyArray<Segment>, now: number) => number) => {
+  /** For the whole trace, and for its second half alone. */
+  const cost = (found: Rules, plan: (segments: ReadonlyArray<Segment>, now: number) => number) => {
+    const lifetime = Duration.toMillis(found.timeToLive)
     const alive = new Map<number, number>()
-    let [paid, plain] = [0, 0]
-    for (const { inputTokens, prefixHashes, timestampMs } of all) {
+    const sums = { paid: 0, plain: 0 }
+    let half = { ...sums }
+    for (const [index, { inputTokens, prefixHashes, timestampMs }] of all.entries()) {
+      if (index === all.length >> 1) half = { ...sums }
       // Blocks of 512 tokens; the last one is rarely full and is never found again.
       const segments = prefixHashes.slice(0, Math.floor(inputTokens / 512)).map((hash) => ({ hash, tokens: 512 }))
       let cached = 0
-      while (cached < segments.length && (alive.get(segments[cached]!.hash) ?? 0) >= timestampMs) cached++
-      const marked = Math.max(cached, plan(segments, timestampMs))
-      paid += inputTokens + 512 * ((found.read - 1) * cached + (found.write - 1) * (marked - cached))
-      plain += inputTokens
-      for (const { hash } of segments.slice(0, marked)) alive.set(hash, timestampMs + lifetime)
+      while (cached < segments.length && (alive.get(segments[cached]!.hash) ?? -1) >= timestampMs) cached++
+      const planned = plan(segments, timestampMs)
+      // Without a mark nothing is read either.
+      if (planned < cached) cached = planned
+      sums.paid += inputTokens + 512 * ((found.read - 1) * cached + (found.write - 1) * (planned - cached))
+      sums.plain += inputTokens
+      for (const { hash } of segments.slice(0, planned)) alive.set(hash, timestampMs + lifetime)
     }
-    return Number((paid / plain).toFixed(4))
+    return {
+      whole: Number((sums.paid / sums.plain).toFixed(4)),
+      secondHalf: Number(((sums.paid - half.paid) / (sums.plain - half.plain)).toFixed(4))
+    }
   }
-  const everything = cost((segments) => segments.length)
-  const planned = cost(makePlanner(found).plan)
-  console.log(`marking everything   ${everything} of the input price without caching`)
-  console.log(`planned              ${planned}`)
-  console.log(JSON.stringify({ rows: all.length, everything, planned }))
+  /**
+   * What foresight would make of it: of everything, or of all but text that is new, for which only the best rule by the length of
+   * the prompt is known, and whether it is a first turn.
+   */
+  const foresight = ({ read, timeToLive, write }: Rules, ofNew: boolean) => {
+    const lifetime = Duration.toMillis(timeToLive)
+    const times = new Map<number, Array<number>>()
+    const kinds = new Map<number, string>()
+    let plain = 0
+    for (const { inputTokens, prefixHashes, timestampMs } of all) {
+      plain += inputTokens
+      const blocks = prefixHashes.slice(0, Math.floor(inputTokens / 512))
+      const known = blocks.findIndex((hash) => !times.has(hash))
+      const kind = `${known <= 1} ${Math.floor(4 * Math.log2(inputTokens + 1))}`
+      for (const hash of blocks) {
+        const seen = times.get(hash)
+        if (seen === undefined) {
+          times.set(hash, [timestampMs])
+          kinds.set(hash, kind)
+        } else seen.push(timestampMs)
+      }
+    }
+    let saved = 0
+    const byKind = new Map<string, number>()
+    for (const [hash, seen] of times) {
+      // What is saved from here on, where the block was remembered when it came, and where not.
+      let [remembered, forgotten] = [0, 0]
+      for (let index = seen.length - 1; index >= 0; index--) {
+        const inTime = index + 1 < seen.length && seen[index + 1]! - seen[index]! <= lifetime
+        const kept = inTime ? remembered : forgotten
+        if (index === 0 && !ofNew) {
+          const kind = kinds.get(hash)!
+          byKind.set(kind, (byKind.get(kind) ?? 0) + 1 - write + kept - forgotten)
+          saved += forgotten
+        } else if (index === 0) saved += Math.max(1 - write + kept, forgotten)
+        remembered = 1 - read + kept
+        forgotten = Math.max(1 - write + kept, forgotten)
+      }
+    }
+    for (const gain of byKind.values()) saved += Math.max(0, gain)
+    return Number((1 - (512 * saved) / plain).toFixed(4))
+  }
+  const result: Record<string, unknown> = { rows: all.length }
+  console.log(
+    "input, of its price without prompt caching     everything     planned   second half   foresight   but of new text"
+  )
+  for (const [name, provider, model] of [
+    ["Anthropic, 5 minutes", "anthropic", "claude-sonnet-4-5"],
+    ["OpenAI, GPT-5.6 and later, 30 minutes", "openai", "gpt-5.6"],
+    ["OpenAI before, Gemini: automatic", "openai", "gpt-5.1"]
+  ] as const) {
+    const found = rulesOf(provider, model)!
+    const everything = cost(found, (segments) => segments.length)
+    // The blocks of the trace are shorter than what providers remember, but prompts consist of many.
+    const planner = makePlanner({ ...found, minimumTokens: 0 })
+    const planned = cost(found, (segments, now) =>
+      found.breakpoints === 0 ? segments.length : (planner.plan(segments, now).at(-1) ?? 0)
+    )
+    const foreseen = { all: foresight(found, true), known: foresight(found, false) }
+    console.log(
+      [
+        name.padEnd(46),
+        String(everything.whole).padStart(10),
+        String(planned.whole).padStart(11),
+        String(planned.secondHalf).padStart(13),
+        String(foreseen.all).padStart(11),
+        String(foreseen.known).padStart(17)
+      ].join(" ")
+    )
+    result[model] = {
+      everything: everything.whole,
+      planned: planned.whole,
+      secondHalf: planned.secondHalf,
+      foresight: foreseen.all
+    }
+  }
+  console.log(JSON.stringify(result))
 }
 
 const microseconds = async (times: number, effect: Effect.Effect<unknown, unknown>) => {

@@ -46,7 +46,7 @@ import {
 import { hedge } from "@interlock/stages/hedge"
 import * as Judging from "@interlock/stages/judge"
 import { layer as layerLimits, layerStoreMemory, limit } from "@interlock/stages/limit"
-import { cachePrompt, layer as layerPromptCache } from "@interlock/stages/promptCache"
+import { cachePrompt, layer as layerPromptCache, promptCacheSettings } from "@interlock/stages/promptCache"
 import { redact, redactParameters } from "@interlock/stages/redact"
 import { Detector } from "@interlock/stages/redact/detector"
 import { Vault } from "@interlock/stages/redact/vault"
@@ -363,7 +363,10 @@ const covered: Covered = {
   },
   limit: { limit: [lawful("limit", (model) => safe.use(limit).to(model), limited)] },
   promptCache: {
-    cachePrompt: [lawful("cachePrompt", (model) => safe.use(cachePrompt).to(model), layerPromptCache())]
+    cachePrompt: [lawful("cachePrompt", (model) => safe.use(cachePrompt).to(model), layerPromptCache())],
+    promptCacheSettings: [
+      lawful("promptCacheSettings", (model) => safe.use(promptCacheSettings).to(model), layerPromptCache())
+    ]
   },
   redact: {
     redact: [lawful("redact", (model) => audited.use(selectModelUnclassified).use(redact).to(model), none)],

@@ -1,12 +1,14 @@
 /**
- * Providers charge less for the beginning of a prompt that they have seen lately. Some find it themselves (OpenAI, Gemini); to
- * Anthropic the caller must say how far to remember, and pays a surcharge for it, which is wasted when the beginning does
- * not come again in time. `cachePrompt` says so only where reuse seen so far makes it pay.
+ * Providers charge less for the beginning of a prompt that they have seen lately, and some charge more for remembering it: a
+ * surcharge that is wasted when the beginning does not come again in time. `cachePrompt` marks how far to remember where that
+ * is the caller's to say (Anthropic; OpenAI from GPT-5.6 on), and only where reuse seen so far makes it pay.
+ * `promptCacheSettings` says the rest to OpenAI: to remember nothing that is not marked, and which calls belong together.
+ * Gemini finds beginnings itself and charges nothing for remembering them: there is nothing to say to it.
  *
  * @since 0.1.0
  */
 import { Stage } from "@interlock/core"
-import { ChosenModel, Prompt, SafePrompt } from "@interlock/model"
+import { Caller, ChosenModel, Parameters, Prompt, SafePrompt } from "@interlock/model"
 import { Clock, Context, Duration, Effect, Layer } from "effect"
 import { type ConfigurationError, invalid } from "./cache/configurationError.ts"
 import { canonicalHash } from "./cache/key.ts"
@@ -30,17 +32,42 @@ export interface Rules {
   readonly breakpoints: number
 }
 
+const marked = { write: 1.25, read: 0.1, breakpoints: 4 }
+const found = { write: 1, read: 0.1, timeToLive: Duration.minutes(5), breakpoints: 0 }
+
+/** Whether breakpoints can be set: OpenAI's models from GPT-5.6 on. */
+const takesBreakpoints = (model: string): boolean => {
+  const version = /^gpt-(\d+)(?:\.(\d+))?/u.exec(model)
+  if (version === null) return false
+  const [major, minor] = [Number(version[1]), Number(version[2] ?? 0)]
+  return major > 5 || (major === 5 && minor >= 6)
+}
+
 /**
- * The rules of the providers that the stage knows. Sources: Anthropic, "Prompt caching" (5 minutes: 1.25 and 0.1, at most 4
- * breakpoints, from 1,024 tokens); OpenAI, "Prompt caching", and Google, "Context caching" (implicit, from 1,024 tokens).
+ * The rules of the providers that the stage knows: `anthropic`, `openai` and `google`. Sources: Anthropic, "Prompt caching" (5
+ * minutes at 1.25 and 0.1; an hour costs 2, which reuse hardly ever repays); OpenAI, "Prompt caching" (from GPT-5.6 on 1.25, for 30
+ * minutes at least; before, automatic and free, for 5 to 10 minutes); Google, "Context caching" (implicit, free).
  *
  * @category rules
  * @since 0.1.0
  */
-export const rules: { readonly [provider: string]: Rules } = {
-  anthropic: { write: 1.25, read: 0.1, timeToLive: Duration.minutes(5), minimumTokens: 1_024, breakpoints: 4 },
-  openai: { write: 1, read: 0.1, timeToLive: Duration.minutes(5), minimumTokens: 1_024, breakpoints: 0 },
-  google: { write: 1, read: 0.1, timeToLive: Duration.minutes(5), minimumTokens: 1_024, breakpoints: 0 }
+export const rulesOf = (provider: string, model: string): Rules | undefined => {
+  switch (provider) {
+    case "anthropic":
+      return {
+        ...marked,
+        timeToLive: Duration.minutes(5),
+        minimumTokens: /(opus|haiku)-4-5/u.test(model) ? 4_096 : /haiku-3|3-5-haiku/u.test(model) ? 2_048 : 1_024
+      }
+    case "openai":
+      return takesBreakpoints(model)
+        ? { ...marked, timeToLive: Duration.minutes(30), minimumTokens: 1_024 }
+        : { ...found, minimumTokens: 1_024 }
+    case "google":
+      return { ...found, minimumTokens: /pro/u.test(model) ? 4_096 : 1_024 }
+    default:
+      return undefined
+  }
 }
 
 /**
@@ -61,132 +88,192 @@ export interface Segment {
  * @since 0.1.0
  */
 export interface Planner {
-  /** How many segments, from the beginning, to have remembered; 0 for none. `now` in milliseconds, never falling. */
-  readonly plan: (segments: ReadonlyArray<Segment>, now: number) => number
+  /**
+   * After how many segments to mark, ascending: the last says how far to remember, those before are where other prompts
+   * branch off. Empty for none. `now` in milliseconds, never falling.
+   */
+  readonly plan: (segments: ReadonlyArray<Segment>, now: number) => ReadonlyArray<number>
+}
+
+/** A judgement still open: whether a beginning comes again in time. */
+interface Sample {
+  readonly features: ReadonlyArray<string>
+  readonly weight: number
+  readonly until: number
+  settled: boolean
 }
 
 interface Seen {
+  times: number
   at: number
-  turns: number
-  /** Judgements on whether this beginning comes again, still open. */
-  open: Array<{ readonly until: number; readonly situation: ReadonlyArray<string>; settled: boolean }>
+  /** Between the last two times. */
+  gap: number
+  rememberedUntil: number
+  sample: Sample | undefined
 }
+
+/** Segments that have come together so far: as often, and last at the same time. */
+interface Group {
+  readonly from: number
+  to: number
+  tokens: number
+  readonly before: Seen | undefined
+}
+
+const doublings = (value: number) => Math.floor(Math.log2(value + 1))
+const often = (times: number) => (times < 4 ? times : times < 6 ? 4 : times < 10 ? 5 : times < 30 ? 6 : 7)
+const paces = [0.5, 1, 2, 5, 10, 20].map((minutes) => minutes * 60_000)
+const pace = (milliseconds: number) =>
+  milliseconds < 0 ? "never" : paces.filter((limit) => milliseconds >= limit).length
 
 /**
  * Makes a planner for one provider's rules.
  *
- * Of every prompt it notes whether its end, and the part seen before, come again within the time to live, by situation: how
- * many turns the conversation has had, how much is new, and how long ago the last turn was. Remembering a beginning costs
- * `write − 1` a token and saves `write − read` when it comes again (it would then be written anyway), so it pays when the
- * share that came again is above `(write − 1) / (write − read)`. Rare situations lean on more general ones.
+ * A prompt falls into groups of segments that have come together so far: what everybody shares, what the conversation said
+ * before, what is new. For each it learns how likely the group's end comes again within the time to live, from how often and
+ * when it came, how much of it is new, and how long the conversation has been (logistic regression over hashed situations,
+ * AdaGrad steps: Duchi, Hazan and Singer 2011); every prompt settles what was foretold of earlier ones. Remembering costs `write − 1` a
+ * token and saves `1 − read` when it comes again, and what the next turn would have to write anyway.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const makePlanner = (
-  { read, timeToLive, write }: Rules,
+  { breakpoints, minimumTokens, read, timeToLive, write }: Rules,
   options: { readonly remembered?: number } = {}
 ): Planner => {
   const { remembered = 200_000 } = options
   const lifetime = Duration.toMillis(timeToLive)
-  const worthwhile = (write - 1) / (write - read)
+  const saved = 1 - read + 0.4 * (write - 1)
+  // Before anything is learned, the chance at which remembering neither pays nor costs.
+  const even = Math.max(0.01, (write - 1) / saved)
+  const indifferent = Math.log(even / (1 - even))
   const seen = new Map<string | number, Seen>()
-  const shares = new Map<string, { came: number; total: number }>()
-  const pending: Array<Seen["open"][number]> = []
+  const weights = new Map<string, { value: number; squares: number }>()
+  const pending: Array<Sample> = []
   let settledUpTo = 0
-  const settle = (situation: ReadonlyArray<string>, came: boolean) => {
-    for (const level of situation) {
-      const share = shares.get(level) ?? { came: 0, total: 0 }
-      share.total++
-      if (came) share.came++
-      shares.set(level, share)
+  const chance = (features: ReadonlyArray<string>) => {
+    let sum = indifferent
+    for (const feature of features) sum += weights.get(feature)?.value ?? 0
+    return 1 / (1 + Math.exp(-sum))
+  }
+  const settle = (sample: Sample, came: boolean) => {
+    sample.settled = true
+    const slope = (chance(sample.features) - (came ? 1 : 0)) * sample.weight
+    for (const feature of sample.features) {
+      const weight = weights.get(feature) ?? { value: 0, squares: 1 }
+      weight.squares += slope * slope
+      weight.value -= (0.2 * slope) / Math.sqrt(weight.squares)
+      weights.set(feature, weight)
     }
   }
-  const chance = (situation: ReadonlyArray<string>) => {
-    let estimate = worthwhile
-    for (const level of situation) {
-      const share = shares.get(level)
-      if (share !== undefined) estimate = (share.came + 5 * estimate) / (share.total + 5)
-    }
-    return estimate
-  }
-  const scale = (value: number) => Math.floor(Math.log2(value + 1))
   return {
     plan: (segments, now) => {
       while (settledUpTo < pending.length && pending[settledUpTo]!.until < now) {
-        const judgement = pending[settledUpTo++]!
-        if (!judgement.settled) {
-          judgement.settled = true
-          settle(judgement.situation, false)
-        }
+        const sample = pending[settledUpTo++]!
+        if (!sample.settled) settle(sample, false)
       }
-      if (settledUpTo > 10_000) pending.splice(0, settledUpTo)
-      if (settledUpTo > 10_000) settledUpTo = 0
-      if (segments.length === 0) return 0
+      if (settledUpTo > 10_000) {
+        pending.splice(0, settledUpTo)
+        settledUpTo = 0
+      }
 
-      let known = 0
-      while (known < segments.length && seen.has(segments[known]!.hash)) known++
-      const last = known === 0 ? undefined : seen.get(segments[known - 1]!.hash)
-      let [total, fresh] = [0, 0]
-      for (const [position, { tokens }] of segments.entries()) {
+      const groups: Array<Group> = []
+      let [known, cached, total, fresh] = [0, 0, 0, 0]
+      for (const [position, { hash, tokens }] of segments.entries()) {
+        const before = known === position ? seen.get(hash) : undefined
         total += tokens
-        if (position >= known) fresh += tokens
+        if (before === undefined) fresh += tokens
+        else known++
+        if (before !== undefined && cached === position && before.rememberedUntil >= now) cached++
+        const last = groups.at(-1)
+        if (last !== undefined && last.before?.times === before?.times && last.before?.at === before?.at) {
+          last.to = position + 1
+          last.tokens += tokens
+        } else groups.push({ from: position, to: position + 1, tokens, before })
+        // What was foretold of this beginning has come true.
+        const sample = before?.sample
+        if (sample !== undefined && !sample.settled) settle(sample, true)
       }
+
       // A beginning that nearly everybody shares, such as the system text, does not make a conversation.
-      const turns = last === undefined || known <= 1 ? 0 : Math.min(4, last.turns)
-      const elapsed = last === undefined ? lifetime * 8 : now - last.at
-      const pace = [0.1, 0.4, 1, 2, 4].filter((part) => elapsed > part * lifetime).length
-      const size = turns === 0 ? scale(total / 512) : Math.min(4, scale(fresh / 512))
-      const situation = (of: string) => [
-        of,
-        `${of} ${turns}`,
-        `${of} ${turns} ${size}`,
-        `${of} ${turns} ${size} ${turns === 0 ? 0 : pace}`
-      ]
-      const [end, middle] = [situation("end"), situation("middle")]
-
-      let marked = 0
-      if (chance(end) > worthwhile) marked = segments.length
-      else if (known > 0 && chance(middle) > worthwhile) marked = known
-
-      for (let position = 0; position < segments.length; position++) {
-        const { hash } = segments[position]!
-        const entry = seen.get(hash)
-        if (entry === undefined) {
-          seen.set(hash, { at: now, turns: turns + 1, open: [] })
-          continue
+      const talk = known > 1 ? seen.get(segments[known - 1]!.hash) : undefined
+      const turn = often(talk?.times ?? 0)
+      const [size, news] = [doublings(total / 512), doublings(fresh / 512)]
+      let [behind, balance, best, upTo] = [total, 0, 0, cached]
+      const foretold = groups.map((group) => {
+        const { before, from, to, tokens } = group
+        behind -= tokens
+        const times = often(before?.times ?? 0)
+        const age = pace(before === undefined ? -1 : now - before.at)
+        const features = [
+          "any",
+          `times ${times}`,
+          `age ${age}`,
+          `size ${size}`,
+          `news ${news}`,
+          `turn ${turn}`,
+          `behind ${doublings(behind / 512)}`,
+          `times ${times} age ${age}`,
+          `times ${times} size ${size}`,
+          `times ${times} news ${news}`,
+          `times ${times} turn ${turn}`,
+          `age ${age} gap ${pace(before?.gap ?? -1)}`,
+          `times ${times} turn ${turn} since ${pace(talk === undefined ? -1 : now - talk.at)}`
+        ]
+        if (to > cached) {
+          let unwritten = 0
+          for (let position = Math.max(from, cached); position < to; position++) unwritten += segments[position]!.tokens
+          balance += unwritten * (chance(features) * saved - (write - 1))
+          if (balance > best + 1e-9) {
+            best = balance
+            upTo = to
+          }
         }
-        for (const judgement of entry.open) {
-          if (judgement.settled) continue
-          judgement.settled = true
-          settle(judgement.situation, judgement.until >= now)
+        const sample = {
+          features,
+          weight: Math.sqrt(Math.max(512, tokens) / 8_192),
+          until: now + lifetime,
+          settled: false
         }
-        entry.open = []
-        entry.at = now
-        seen.delete(hash)
-        seen.set(hash, entry)
-      }
-      for (const [position, levels] of [
-        [segments.length - 1, end],
-        [known - 1, middle]
-      ] as const) {
-        const entry = position < 1 ? undefined : seen.get(segments[position]!.hash)
-        if (entry === undefined) continue
-        const judgement = { until: now + lifetime, situation: levels, settled: false }
-        entry.open.push(judgement)
-        pending.push(judgement)
+        pending.push(sample)
+        return sample
+      })
+
+      for (const [index, { from, to }] of groups.entries()) {
+        for (let position = from; position < to; position++) {
+          const { hash } = segments[position]!
+          const entry = seen.get(hash) ?? { times: 0, at: now, gap: -1, rememberedUntil: 0, sample: undefined }
+          entry.gap = entry.times === 0 ? -1 : now - entry.at
+          entry.times++
+          entry.at = now
+          entry.sample = position === to - 1 ? foretold[index] : undefined
+          if (position < upTo) entry.rememberedUntil = now + lifetime
+          // The newest at the end.
+          seen.delete(hash)
+          seen.set(hash, entry)
+        }
       }
       for (const oldest of seen.keys()) {
         if (seen.size <= remembered) break
         seen.delete(oldest)
       }
-      return marked
+
+      let tokens = 0
+      const reached = segments.map((segment) => (tokens += segment.tokens))
+      // How far, what can be read, and where prompts branch off: the first such place is what most of them share.
+      const ends = groups.map(({ to }) => to).filter((to) => to <= upTo)
+      const wanted = [upTo, cached, ends[0] ?? 0, ...ends.reverse()]
+      return [...new Set(wanted)]
+        .filter((place) => place > 0 && reached[place - 1]! >= minimumTokens)
+        .slice(0, Math.max(1, breakpoints))
+        .sort((a, b) => a - b)
     }
   }
 }
 
 /**
- * Plans prompt caching for each provider and tenant.
+ * Plans prompt caching for each provider and model.
  *
  * @category services
  * @since 0.1.0
@@ -194,27 +281,38 @@ export const makePlanner = (
 export class PromptCachePlanner extends Context.Service<
   PromptCachePlanner,
   {
-    /** The rules of a provider, or `undefined` where there is nothing to mark. */
-    readonly rules: (provider: string) => Rules | undefined
-    /** How many leading messages of the prompt to have remembered. */
-    readonly plan: (provider: string, model: string, messages: ReadonlyArray<Segment>) => Effect.Effect<number>
+    /** The rules of a model, or `undefined` where they are not known. */
+    readonly rules: (provider: string, model: string) => Rules | undefined
+    /** After how many messages of the prompt to mark it; see `Planner`. */
+    readonly plan: (
+      provider: string,
+      model: string,
+      messages: ReadonlyArray<Segment>
+    ) => Effect.Effect<ReadonlyArray<number>>
+    /** Names the calls that a provider should send to one machine, by the beginning that they share or else by conversation. */
+    readonly key: (beginning: string, conversation: string) => Effect.Effect<string>
+    /** How long OpenAI's models before GPT-5.6 are to remember, where that was asked for. */
+    readonly retention: "24h" | undefined
   }
 >()("@interlock/stages/PromptCachePlanner") {}
 
+/** OpenAI: requests of one prefix and key beyond about 15 a minute overflow to other machines. */
+const perMinute = 15
+
 /**
- * Plans in this process, with the known rules and those given.
+ * Plans in this process, with the known rules and those given. `retention: "24h"` has OpenAI's models before GPT-5.6 remember for
+ * up to a day, at the same price; what they keep then is on its disks, so it is not asked for unless you do.
  *
  * @category layers
  * @since 0.1.0
  */
 export const layer = (
-  options: { readonly rules?: { readonly [provider: string]: Rules } } = {}
+  options: { readonly rules?: { readonly [provider: string]: Rules }; readonly retention?: "24h" } = {}
 ): Layer.Layer<PromptCachePlanner, ConfigurationError> =>
   Layer.effect(
     PromptCachePlanner,
     Effect.gen(function* () {
-      const all = { ...rules, ...options.rules }
-      for (const [provider, { read, timeToLive, write }] of Object.entries(all)) {
+      for (const [provider, { read, timeToLive, write }] of Object.entries(options.rules ?? {})) {
         if (!(read >= 0 && read < write && write >= 1) || !(Duration.toMillis(timeToLive) > 0)) {
           return yield* invalid(
             `prompt cache rules of ${provider}`,
@@ -224,28 +322,67 @@ export const layer = (
           )
         }
       }
+      const rules = (provider: string, model: string) => options.rules?.[provider] ?? rulesOf(provider, model)
       const planners = new Map<string, Planner>()
+      let minute = 0
+      let uses = new Map<string, number>()
       return {
-        rules: (provider) => (all[provider]?.breakpoints ? all[provider] : undefined),
+        rules,
+        retention: options.retention,
         plan: (provider, model, messages) =>
           Effect.map(Clock.currentTimeMillis, (now) => {
-            const found = all[provider]
-            if (found === undefined) return 0
+            const known = rules(provider, model)
+            if (known === undefined) return []
             const name = `${provider}/${model}`
             let planner = planners.get(name)
             if (planner === undefined) {
-              planner = makePlanner(found)
+              planner = makePlanner(known)
               planners.set(name, planner)
             }
             return planner.plan(messages, now)
+          }),
+        key: (beginning, conversation) =>
+          Effect.map(Clock.currentTimeMillis, (now) => {
+            if (Math.floor(now / 60_000) !== minute) {
+              minute = Math.floor(now / 60_000)
+              uses = new Map()
+            }
+            const used = (uses.get(beginning) ?? 0) + 1
+            uses.set(beginning, used)
+            return used <= perMinute ? beginning : conversation
           })
       }
     })
   )
 
+/** The message with a breakpoint at its end, or `undefined` where the provider takes none there. */
+const breakpoint = <Text extends string>(
+  provider: string,
+  message: Prompt.Message<Text>
+): Prompt.Message<Text> | undefined => {
+  if (provider === "anthropic") {
+    return { ...message, options: { ...message.options, anthropic: { cacheControl: { type: "ephemeral" } } } }
+  }
+  const options = { [provider]: { promptCacheBreakpoint: { mode: "explicit" } } }
+  if (message.role === "system") return { ...message, options: { ...message.options, ...options } }
+  if (message.role !== "user") return undefined
+  const content =
+    typeof message.content === "string" ? [{ type: "text" as const, text: message.content }] : message.content
+  const last = content.at(-1)
+  return last === undefined
+    ? undefined
+    : { ...message, content: [...content.slice(0, -1), { ...last, options: { ...last.options, ...options } }] }
+}
+
+/** Whether the caller says something of its own to the provider about this message. */
+const spoken = (provider: string, message: Prompt.Message): boolean =>
+  message.options?.[provider] !== undefined ||
+  (typeof message.content !== "string" && message.content.some((part) => part.options?.[provider] !== undefined))
+
 /**
- * The stage: marks the last message of the beginning that is worth remembering, in the provider's own options. Prompts for
- * providers that find the beginning themselves, and marks that the caller has set, are left as they are.
+ * The stage: marks how far the prompt is worth remembering, in the provider's own options, and up to three places before
+ * where others branch off. Prompts for providers that find the beginning themselves, and marks that the caller has set,
+ * are left as they are.
  *
  * @category stages
  * @since 0.1.0
@@ -253,30 +390,69 @@ export const layer = (
 export const cachePrompt = Stage.derive(
   "cachePrompt",
   { needs: { model: ChosenModel, prompt: SafePrompt }, adds: SafePrompt },
-  Effect.fnUntraced(function* ({ model, prompt }) {
+  Effect.fnUntraced(function* ({ model: { model, provider }, prompt }) {
     const planner = yield* PromptCachePlanner
-    const found = planner.rules(model.provider)
-    if (found === undefined || prompt.content.some((message) => message.options?.[model.provider] !== undefined)) {
-      return prompt
-    }
+    const known = planner.rules(provider, model)
+    if (known === undefined || known.breakpoints === 0) return prompt
+    if (prompt.content.some((message) => spoken(provider, message))) return prompt
     let hash = ""
-    let tokens = 0
     const segments = prompt.content.map((message) => {
       hash = canonicalHash([hash, message])
       // Four characters a token: the plan needs magnitudes, not counts.
-      const own = Math.ceil(Prompt.messageText(message).length / 4)
-      tokens += own
-      return { hash, tokens: own, upTo: tokens }
+      return { hash, tokens: Math.ceil(Prompt.messageText(message).length / 4) }
     })
-    const marked = yield* planner.plan(model.provider, model.model, segments)
-    if (marked === 0 || segments[marked - 1]!.upTo < found.minimumTokens) return prompt
+    const places = yield* planner.plan(provider, model, segments)
+    if (places.length === 0) return prompt
+    const content = [...prompt.content]
+    for (const place of places) {
+      // Where a message takes no breakpoint, the one before it does.
+      for (let position = place - 1; position >= 0; position--) {
+        const message = breakpoint(provider, content[position]!)
+        if (message === undefined) continue
+        content[position] = message
+        break
+      }
+    }
+    return { ...prompt, content }
+  })
+)
+
+/**
+ * The stage that goes with `cachePrompt` where OpenAI may be chosen. It names the calls that should meet on one machine
+ * (`promptCacheKey`: those that share a tenant and a system text while these are few, those of a conversation otherwise), and tells models from
+ * GPT-5.6 on to remember only what is marked: otherwise they remember, and charge for, every prompt. What the caller has set
+ * stays.
+ *
+ * @category stages
+ * @since 0.1.0
+ */
+export const promptCacheSettings = Stage.derive(
+  "promptCacheSettings",
+  {
+    needs: { model: ChosenModel, prompt: SafePrompt, parameters: Parameters, caller: Caller },
+    adds: Parameters
+  },
+  Effect.fnUntraced(function* ({ caller, model: { model, provider }, parameters, prompt }) {
+    if (provider !== "openai") return parameters
+    const planner = yield* PromptCachePlanner
+    const first = prompt.content.findIndex(({ role }) => role !== "system")
+    const system = first === -1 ? prompt.content : prompt.content.slice(0, first)
+    const beginning = canonicalHash([caller.tenant, system.map(Prompt.messageText)])
+    const conversation = canonicalHash([beginning, first === -1 ? "" : Prompt.messageText(prompt.content[first]!)])
+    const promptCacheKey = yield* planner.key(beginning.slice(0, 32), conversation.slice(0, 32))
+    const own = parameters.providerOptions?.["openai"]
     return {
-      ...prompt,
-      content: prompt.content.map((message, position) =>
-        position === marked - 1
-          ? { ...message, options: { ...message.options, [model.provider]: { cacheControl: { type: "ephemeral" } } } }
-          : message
-      )
+      ...parameters,
+      providerOptions: {
+        ...parameters.providerOptions,
+        openai: {
+          promptCacheKey,
+          ...(takesBreakpoints(model)
+            ? { promptCacheOptions: { mode: "explicit" } }
+            : planner.retention && { promptCacheRetention: planner.retention }),
+          ...own
+        }
+      }
     }
   })
 )
