@@ -96,7 +96,7 @@ describe("fusion", () => {
       const path = join(folder, "report")
       const lenient = await start(["--questions", mine, "--report", path]).ended
       assert.strictEqual(lenient.code, 0, lenient.errors)
-      assert.include(lenient.errors, "No judge was learned: 9 graded answers to 3 questions are too few")
+      assert.match(lenient.errors, /No judge was learned: \d graded answers to \d questions are too few/)
       assert.include(lenient.output, "3 graded prompts cannot tell: grade at least 30")
       writeFileSync(mine, `${rows.map((row) => JSON.stringify(row)).join("\n")}\n{"id":"4"}\n`)
       const strict = await start(["--questions", mine, "--report", path, "--require"]).ended
