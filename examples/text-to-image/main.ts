@@ -121,7 +121,7 @@ const textToImage = Command.make(
           )
     for (const line of bad) yield* Console.error(`${flags.prompts}: ${line}`)
     const size = Option.getOrUndefined(flags.size)
-    const { painter, shape, writer } = yield* cast
+    const { painter, sees, shape, writer } = yield* cast
     const disk = Disk.memory()
     const work = Effect.gen(function* () {
       const files = yield* FileSystem.FileSystem
@@ -165,6 +165,7 @@ const textToImage = Command.make(
           seed: flags.seed,
           shape: size === undefined ? shape : { size: size as ImageRequest.Size },
           painter,
+          sees,
           streaming: flags.stream,
           concurrency: flags.concurrency
         },

@@ -27,23 +27,28 @@ interface Cast {
   readonly writer: ModelReference
   readonly painter: ModelReference
   readonly shape: Pick<ImageRequest.ImageSettings, "size" | "aspectRatio">
+  /** Whether the writer can see pictures. */
+  readonly sees: boolean
 }
 
 const casts: { readonly [provider: string]: Cast } = {
   openai: {
     writer: { provider: "openai", model: "gpt-5-mini" },
     painter: { provider: "openai", model: "gpt-image-1.5" },
-    shape: { size: "1536x1024" }
+    shape: { size: "1536x1024" },
+    sees: true
   },
   google: {
     writer: { provider: "google", model: "gemini-3.8-flash" },
     painter: { provider: "google", model: "gemini-2.5-flash-image" },
-    shape: { aspectRatio: "3:2" }
+    shape: { aspectRatio: "3:2" },
+    sees: true
   },
   offline: {
     writer: { provider: "studio", model: "writer" },
     painter: { provider: "offline", model: "offline-image" },
-    shape: { size: "768x512" }
+    shape: { size: "768x512" },
+    sees: false
   }
 }
 

@@ -23,6 +23,7 @@ export interface Settings {
   readonly seed: number
   readonly shape: Order["Service"]["shape"]
   readonly painter: ModelReference
+  readonly sees: boolean
   readonly streaming: boolean
   readonly concurrency: number
 }

@@ -27,10 +27,13 @@ import { cache } from "@interlock/stages/cache"
 import { chain } from "@interlock/stages/chain"
 import { checkImageRequest } from "@interlock/stages/checkImageRequest"
 import { checkRequest } from "@interlock/stages/checkRequest"
+import { codeOf as jsonOf } from "@interlock/stages/judge"
 import { limit } from "@interlock/stages/limit"
 import { redact } from "@interlock/stages/redact"
+import * as Redaction from "@interlock/stages/redact/policy"
 import { selectModelUnclassified } from "@interlock/stages/selectModel"
-import { Context, Effect, Stream } from "effect"
+import { Context, Effect, Result, Schema, Stream } from "effect"
+import sharp from "sharp"
 import { policy } from "./policy.ts"
 import { Brief, digest, writeRecord } from "./provenance.ts"
 import { type Score, score } from "./score.ts"
@@ -53,6 +56,8 @@ export class Order extends Context.Service<
     readonly seed: number
     readonly shape: Pick<ImageRequest.ImageSettings, "size" | "aspectRatio">
     readonly painter: ModelReference
+    /** Whether the model that writes can see: it is shown the pictures then, to grade and to caption them. */
+    readonly sees: boolean
   }
 >()("text-to-image/Order") {}
 
@@ -79,6 +84,15 @@ const writer = codeOf(import.meta.dirname, "writer.ts", "words.ts")
 const scorer = codeOf(import.meta.dirname, "score.ts", "look.ts", "words.ts")
 
 const input = [RawPrompt, Caller, Parameters] as const
+
+const asked = (task: string, user: string, files: ReadonlyArray<Prompt.FilePart> = []) =>
+  Prompt.make([
+    { role: "system", content: task },
+    { role: "user", content: files.length === 0 ? user : [{ type: "text", text: user }, ...files] }
+  ])
+
+const facts = (prompt: Prompt.Prompt, caller: Caller["Service"], settings: Parameters["Service"]) =>
+  RawPrompt.context(prompt).pipe(Context.add(Caller, caller), Context.add(Parameters, settings))
 
 const asking = Pipeline.make("asking", { input, protocol: Chat.protocol })
   .use(audit)
@@ -233,10 +247,56 @@ const list = <A>(): Pipeline.Protocol<A, ReadonlyArray<A>> => ({
   append: (whole, part) => [...whole, part]
 })
 
+/** The pictures that models are shown here are our own, so `redact` may let them pass. */
+const ownPictures = Stage.around("ownPictures", { needs: {} }, (_, next) =>
+  Effect.provideService(next(), Redaction.Policy, Redaction.make({ files: "pass" }))
+)
+
+/** A model that sees is asked for a grade, where there is one. */
+export const eye = Pipeline.make("eye", { input, protocol: Chat.protocol })
+  .use(ownPictures)
+  .use(asking)
+  .use(checkRequest)
+  .use(step("eye", "1"))
+  .use(cache)
+  .use(limit)
+  .use(dated)
+  .use(witness)
+  .to(callModel)
+
+const Grade = Schema.fromJsonString(
+  Schema.Struct({
+    grade: Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 10 })),
+    why: Schema.optionalKey(Schema.String)
+  })
+)
+const decodeGrade = Schema.decodeUnknownResult(Grade)
+
+/** The picture as it is shown to a model: small, for a glance does. */
+const shown = (image: Image.Picture): Effect.Effect<Prompt.FilePart> =>
+  Effect.map(
+    Effect.promise(() =>
+      sharp(Image.bytes(image)).resize(768, 768, { fit: "inside" }).jpeg({ quality: 85 }).toBuffer()
+    ),
+    (jpeg) => ({ type: "file", mediaType: "image/jpeg", data: jpeg.toString("base64") })
+  )
+
+/** Half of the score is the grade; what is no grade is no vote. */
+const graded = (pixels: Score, text: string): Score => {
+  const grade = decodeGrade(jsonOf(text))
+  if (Result.isFailure(grade)) {
+    return { ...pixels, findings: [...pixels.findings, { name: "judge", value: 0, weight: 0, said: "gave no grade" }] }
+  }
+  const weight = pixels.findings.reduce((sum, finding) => sum + finding.weight, 0)
+  const value = grade.success.grade / 10
+  const finding = { name: "judge", value, weight, said: grade.success.why ?? "no reason given" }
+  return { ...pixels, score: (pixels.score + value) / 2, findings: [...pixels.findings, finding] }
+}
+
 const measure = Pipeline.handler(
   "measure",
-  { needs: { pictures: Pictures, wishes: Wish } },
-  Effect.fnUntraced(function* ({ pictures, wishes }) {
+  { needs: { prompt: RawPrompt, caller: Caller, order: Order, pictures: Pictures, wishes: Wish } },
+  Effect.fnUntraced(function* ({ caller, order, pictures, prompt, wishes }) {
     const scored = yield* Effect.forEach(
       pictures,
       Effect.fnUntraced(function* ({ image, index }) {
@@ -247,7 +307,14 @@ const measure = Pipeline.handler(
           { picture: digest(bytes), wishes },
           Effect.promise(() => score(bytes, wishes))
         )
-        return { ...value, index, made } satisfies Scored
+        if (!order.sees) return { ...value, index, made } satisfies Scored
+        const question = asked(tasks.eye, Prompt.lastUserText(prompt), [yield* shown(image)])
+        // A judge that fails is no vote either.
+        const answer = yield* Effect.orElseSucceed(
+          eye.run(facts(question, caller, { maxOutputTokens: 200 })),
+          () => Chat.empty
+        )
+        return { ...graded(value, answer.text), index, made } satisfies Scored
       }),
       { concurrency: 2 }
     )
@@ -255,7 +322,10 @@ const measure = Pipeline.handler(
   })
 )
 
-export const judge = Pipeline.make("score", { input: [Pictures, Wish], protocol: list<Scored>() }).to(measure)
+export const judge = Pipeline.make("score", {
+  input: [RawPrompt, Caller, Order, Pictures, Wish],
+  protocol: list<Scored>()
+}).to(measure)
 
 // ---------------------------------------------------------------------------------------------------------------
 // Pick: the best one, the earlier of two that are as good
@@ -275,6 +345,7 @@ export const pick = Pipeline.make("pick", { input: [Scores], protocol: list<Scor
 // ---------------------------------------------------------------------------------------------------------------
 
 export const caption = Pipeline.make("caption", { input, protocol: Chat.protocol })
+  .use(ownPictures)
   .use(asking)
   .use(checkRequest)
   .use(step("caption", "1", { studio: writer }))
@@ -297,15 +368,6 @@ export const record = Pipeline.make("record", { input: [RawPrompt, Caller, Brief
 // The chain
 // ---------------------------------------------------------------------------------------------------------------
 
-const asked = (task: string, user: string) =>
-  Prompt.make([
-    { role: "system", content: task },
-    { role: "user", content: user }
-  ])
-
-const facts = (prompt: Prompt.Prompt, caller: Caller["Service"], settings: Parameters["Service"]) =>
-  RawPrompt.context(prompt).pipe(Context.add(Caller, caller), Context.add(Parameters, settings))
-
 export const studio = chain("text-to-image", { needs: { prompt: RawPrompt, caller: Caller, order: Order } })
   .step("expand", expand, ({ caller, prompt }) =>
     facts(asked(tasks.scene, Prompt.lastUserText(prompt)), caller, { maxOutputTokens: 300 })
@@ -313,19 +375,30 @@ export const studio = chain("text-to-image", { needs: { prompt: RawPrompt, calle
   .step("draw", draw, ({ caller, order }, done) =>
     RawPrompt.context(Prompt.make(done.expand.text)).pipe(Context.add(Caller, caller), Context.add(Order, order))
   )
-  .step("score", judge, ({ prompt }, done) =>
-    Pictures.context(done.draw.pictures).pipe(Context.add(Wish, wishesOf(Prompt.lastUserText(prompt))))
+  .step("score", judge, ({ caller, order, prompt }, done) =>
+    RawPrompt.context(prompt).pipe(
+      Context.add(Caller, caller),
+      Context.add(Order, order),
+      Context.add(Pictures, done.draw.pictures),
+      Context.add(Wish, wishesOf(Prompt.lastUserText(prompt)))
+    )
   )
   .step("pick", pick, (_, done) => Scores.context(done.score))
-  .step("caption", caption, ({ caller, prompt }, done) => {
-    const [chosen] = done.pick
-    const material = {
-      asked: Prompt.lastUserText(prompt),
-      wants: chosen?.wants ?? [],
-      palette: chosen?.palette ?? []
-    }
-    return facts(asked(tasks.caption, JSON.stringify(material)), caller, { maxOutputTokens: 200 })
-  })
+  .step(
+    "caption",
+    caption,
+    Effect.fnUntraced(function* ({ caller, order, prompt }, done) {
+      const [chosen] = done.pick
+      const material = {
+        asked: Prompt.lastUserText(prompt),
+        wants: chosen?.wants ?? [],
+        palette: chosen?.palette ?? []
+      }
+      const drawn = done.draw.pictures.find(({ index }) => index === chosen?.index)
+      const files = order.sees && drawn !== undefined ? [yield* shown(drawn.image)] : []
+      return facts(asked(tasks.caption, JSON.stringify(material), files), caller, { maxOutputTokens: 200 })
+    })
+  )
   .step("record", record, ({ caller, order, prompt }, done) =>
     RawPrompt.context(
       Prompt.make(
