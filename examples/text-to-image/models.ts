@@ -1,6 +1,6 @@
 /** Who writes and who draws, by the keys that there are, and the services that the pipelines run on. */
 import { Catalogue, type ImageRequest, type ModelReference, ParameterPolicy } from "@interlock/model"
-import { Google, Models, OfflineImageModel, OpenAi } from "@interlock/providers"
+import { Google, GoogleImages, Models, OfflineImageModel, OpenAi, OpenAiImages } from "@interlock/providers"
 import { layerFiles } from "@interlock/stages/audit"
 import type * as Disk from "@interlock/stages/audit/disk"
 import { layerMemory as layerKeysMemory, layerRootKey } from "@interlock/stages/audit/keys"
@@ -17,8 +17,8 @@ import * as Writer from "./writer.ts"
 
 /** The first of these whose key is set writes and draws; without a key, the writer of this example and the offline image model do. */
 export const models = Models.layerAvailable([
-  OpenAi.provider(),
-  Google.provider(),
+  Models.withImages(OpenAi.provider(), OpenAiImages.provider()),
+  Models.withImages(Google.provider(), GoogleImages.provider()),
   Writer.provider,
   OfflineImageModel.make()
 ])

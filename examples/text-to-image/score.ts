@@ -56,7 +56,7 @@ export const scoreOf = (seen: Seen, wishes: Wishes): Score => {
     .filter(([, share]) => share >= 0.04)
     .sort(([, one], [, other]) => other - one)
     .map(([colour]) => colour)
-  if (seen.entropy < 0.5) {
+  if (seen.entropy < 0.02) {
     const blank = { name: "content", value: 0, weight: 1, said: "the picture is blank" }
     return { score: 0, findings: [blank], wants: wishes.wants, palette }
   }

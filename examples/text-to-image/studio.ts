@@ -11,6 +11,7 @@ import {
   Caller,
   Catalogue,
   Chat,
+  ChosenModel,
   Image,
   type ImageRequest,
   type ModelError,
@@ -79,6 +80,9 @@ export const Streaming: Context.Reference<boolean> = Context.Reference("text-to-
 // What every step that asks a model begins with
 // ---------------------------------------------------------------------------------------------------------------
 
+/** Tokens of an answer: a model that thinks first needs more than its sentence. */
+const room = 2000
+
 /** The code that answers in the place of a model is part of what an answer depends on. */
 const writer = codeOf(import.meta.dirname, "writer.ts", "words.ts")
 const scorer = codeOf(import.meta.dirname, "score.ts", "look.ts", "words.ts")
@@ -133,11 +137,14 @@ export const expand = Pipeline.make("expand", { input, protocol: Chat.protocol }
 // ---------------------------------------------------------------------------------------------------------------
 
 /** Pictures of the work in progress are asked for below the cache: a picture is the same with them and without. */
-const partials = Stage.derive("partials", { needs: { settings: Parameters }, adds: Parameters }, ({ settings }) =>
-  Effect.map(Streaming, (streaming) => ({
-    ...settings,
-    image: { ...settings.image, partialImages: streaming ? 2 : 0 }
-  }))
+const partials = Stage.derive(
+  "partials",
+  { needs: { model: ChosenModel, settings: Parameters }, adds: Parameters },
+  Effect.fnUntraced(function* ({ model, settings }) {
+    const catalogue = yield* Catalogue.Catalogue
+    const some = catalogue.find(model.provider, model.model)?.images?.partialImages._tag !== "Unsupported"
+    return { ...settings, image: { ...settings.image, partialImages: some && (yield* Streaming) ? 2 : 0 } }
+  })
 )
 
 export const picture = Pipeline.make("picture", { input, protocol: Image.protocol })
@@ -311,7 +318,7 @@ const measure = Pipeline.handler(
         const question = asked(tasks.eye, Prompt.lastUserText(prompt), [yield* shown(image)])
         // A judge that fails is no vote either.
         const answer = yield* Effect.orElseSucceed(
-          eye.run(facts(question, caller, { maxOutputTokens: 200 })),
+          eye.run(facts(question, caller, { maxOutputTokens: room })),
           () => Chat.empty
         )
         return { ...graded(value, answer.text), index, made } satisfies Scored
@@ -370,7 +377,7 @@ export const record = Pipeline.make("record", { input: [RawPrompt, Caller, Brief
 
 export const studio = chain("text-to-image", { needs: { prompt: RawPrompt, caller: Caller, order: Order } })
   .step("expand", expand, ({ caller, prompt }) =>
-    facts(asked(tasks.scene, Prompt.lastUserText(prompt)), caller, { maxOutputTokens: 300 })
+    facts(asked(tasks.scene, Prompt.lastUserText(prompt)), caller, { maxOutputTokens: room })
   )
   .step("draw", draw, ({ caller, order }, done) =>
     RawPrompt.context(Prompt.make(done.expand.text)).pipe(Context.add(Caller, caller), Context.add(Order, order))
@@ -396,7 +403,7 @@ export const studio = chain("text-to-image", { needs: { prompt: RawPrompt, calle
       }
       const drawn = done.draw.pictures.find(({ index }) => index === chosen?.index)
       const files = order.sees && drawn !== undefined ? [yield* shown(drawn.image)] : []
-      return facts(asked(tasks.caption, JSON.stringify(material), files), caller, { maxOutputTokens: 200 })
+      return facts(asked(tasks.caption, JSON.stringify(material), files), caller, { maxOutputTokens: room })
     })
   )
   .step("record", record, ({ caller, order, prompt }, done) =>
