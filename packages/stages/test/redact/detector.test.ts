@@ -63,6 +63,24 @@ describe("rules", () => {
       })
   )
 
+  it.effect("finds a value whole, whatever a piece of it or the words before it look like", () =>
+    Effect.gen(function* () {
+      expect(yield* found("Brazil: +55 11 98456 5666")).toContainEqual(["PHONE_NUMBER", "+55 11 98456 5666"])
+      expect(yield* found("Here is my National Insurance Number YZ 61 48 68 B")).toEqual([["UK_NINO", "YZ 61 48 68 B"]])
+      expect(yield* found("please return to Eino and Rantakatu 66 soon")).toContainEqual([
+        "STREET_ADDRESS",
+        "Eino and Rantakatu 66"
+      ])
+      expect(yield* found("It stars Ingrid Vasshaug; without Vasshaug it fails")).toEqual([
+        ["PERSON", "Ingrid Vasshaug"],
+        ["PERSON", "Vasshaug"]
+      ])
+      expect(yield* found("she works for Brannvik Systems Ltd. now")).toEqual([
+        ["ORGANIZATION", "Brannvik Systems Ltd."]
+      ])
+    })
+  )
+
   it.effect("tries every identifier that may begin where it stands", () =>
     Effect.gen(function* () {
       for (const { type, shape, beginnings } of identifiers) {

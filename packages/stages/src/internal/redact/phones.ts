@@ -85,7 +85,13 @@ export const phones = (text: string, windows: ReadonlyArray<Window>, out: Array<
     if (digits.length < 7 || digits.length > 17) continue
     const start = match.index
     let end = start + written.length
-    if (taken.some((span) => span.start < end && start < span.end && span.type !== "TR_PHONE_NUMBER")) continue
+    // A piece of it may look like something else, such as a number of a tax office; a sure one, or one that reaches out, stays.
+    const other = (span: Found) =>
+      span.start < end &&
+      start < span.end &&
+      span.type !== "TR_PHONE_NUMBER" &&
+      !(written.startsWith("+") && start < span.start && span.end <= end && span.confidence < 0.9)
+    if (taken.some(other)) continue
     let international =
       written.startsWith("+") || written.startsWith("(+") || (written.startsWith("00") && digits.length > 9)
     const before = text.slice(Math.max(0, start - 48), start)

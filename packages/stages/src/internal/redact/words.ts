@@ -405,7 +405,8 @@ export const codeShare = (text: string): number => {
 
 /** Adds what the words of a text say. In code only what is sure counts. */
 export const words = (text: string, out: Array<Found>, minimum: number): void => {
-  const { list, upper: upperText } = tokens(text)
+  const { list: all, upper: upperText } = tokens(text)
+  const list = uncovered(all, out, minimum)
   const code = codeShare(text) > 0.022
   const push = (start: number, end: number, type: string, confidence: number) => {
     const kept = code ? confidence - 0.4 : confidence
@@ -496,6 +497,23 @@ export const words = (text: string, out: Array<Found>, minimum: number): void =>
     if (token.shape === "l") i = lowers(text, list, i, push)
   }
   if (!code) repeated(text, list, out, push)
+}
+
+/** The words that are no part of an identifier or an address that was found before. */
+const uncovered = (list: ReadonlyArray<Token>, out: ReadonlyArray<Found>, minimum: number): ReadonlyArray<Token> => {
+  const spans = out.filter((span) => span.confidence >= minimum).sort((a, b) => a.start - b.start)
+  if (spans.length === 0) return list
+  const kept: Array<Token> = []
+  let reach = 0
+  let next = 0
+  for (const token of list) {
+    while (next < spans.length && (spans[next] as Found).start <= token.start) {
+      reach = Math.max(reach, (spans[next] as Found).end)
+      next++
+    }
+    if (reach <= token.start) kept.push(token)
+  }
+  return kept
 }
 
 /** Pieces of names of several words that stand elsewhere in the text alone are names too. */
