@@ -288,26 +288,28 @@ describe("Vault", () => {
             values.map((value) => ({ type: "PERSON", value }))
           )
         )
-      const first = yield* assign(["Ada", "Grace"]).pipe(Effect.provide(sealed(1)))
-      const second = yield* assign(["Edsger", "Ada"]).pipe(Effect.provide(sealed(1)))
+      const first = yield* assign(["Ada Lovelace", "Grace Hopper"]).pipe(Effect.provide(sealed(1)))
+      const second = yield* assign(["Edsger", "Ada Lovelace"]).pipe(Effect.provide(sealed(1)))
       expect(first.map((each) => [each.value, each.number])).toEqual([
-        ["Ada", 1],
-        ["Grace", 2]
+        ["Ada Lovelace", 1],
+        ["Grace Hopper", 2]
       ])
       expect(second.map((each) => [each.value, each.number])).toEqual([
-        ["Ada", 1],
-        ["Grace", 2],
+        ["Ada Lovelace", 1],
+        ["Grace Hopper", 2],
         ["Edsger", 3]
       ])
       const stored = entries
         .map((each) => JSON.stringify(each) + Buffer.from(JSON.stringify(each)).toString("latin1"))
         .join()
-      for (const secret of ["Ada", "Grace", "acme"]) expect(stored).not.toContain(secret)
+      for (const secret of ["Ada Lovelace", "Grace Hopper", "acme"]) expect(stored).not.toContain(secret)
       // Another root key names the conversation otherwise, so it begins anew.
-      const other = yield* assign(["Ada"]).pipe(Effect.provide(sealed(2)))
+      const other = yield* assign(["Ada Lovelace"]).pipe(Effect.provide(sealed(2)))
       expect(other).toHaveLength(1)
       yield* Vault.use((vault) => vault.forget(caller)).pipe(Effect.provide(sealed(1)))
-      expect(yield* assign(["Grace"]).pipe(Effect.provide(sealed(1)))).toMatchObject([{ value: "Grace", number: 1 }])
+      expect(yield* assign(["Grace Hopper"]).pipe(Effect.provide(sealed(1)))).toMatchObject([
+        { value: "Grace Hopper", number: 1 }
+      ])
     }).pipe(Effect.provide(VaultStore.layerMemory))
   )
 

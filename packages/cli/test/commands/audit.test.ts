@@ -57,7 +57,7 @@ const runWith = (environment: { readonly [name: string]: string }, ...args: Read
   }).pipe(
     Effect.provide([
       NodeServices.layer,
-      TestConsole.layer,
+      Layer.fresh(TestConsole.layer),
       ConfigProvider.layer(ConfigProvider.fromUnknown(environment))
     ])
   )
@@ -70,7 +70,7 @@ const log = Effect.gen(function* () {
 })
 
 describe("interlock audit", () => {
-  it.live("verifies a log without its keys, and fails where a record was changed", () =>
+  it.effect("verifies a log without its keys, and fails where a record was changed", () =>
     Effect.gen(function* () {
       const { data, path } = yield* log
       const verifier = readFileSync(`${path}/data/verifier`, "utf8").trim()
@@ -96,7 +96,7 @@ describe("interlock audit", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("shows and exports what is selected", () =>
+  it.effect("shows and exports what is selected", () =>
     Effect.gen(function* () {
       const { both } = yield* log
       const all = yield* run("show", ...both)
@@ -116,7 +116,7 @@ describe("interlock audit", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("erases, holds, releases and retains, and the log stays valid", () =>
+  it.effect("erases, holds, releases and retains, and the log stays valid", () =>
     Effect.gen(function* () {
       const { both, data } = yield* log
       const zoltan = ["--tenant", "acme", "--subject", "zoltan"] as const
@@ -137,7 +137,7 @@ describe("interlock audit", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("says what to do when there is no log, or there are no keys", () =>
+  it.effect("says what to do when there is no log, or there are no keys", () =>
     Effect.gen(function* () {
       const { both, path } = yield* log
       expect((yield* run("verify", "--directory", `${path}/none`)).errors).toContain("--directory")

@@ -36,7 +36,7 @@ describe("a log whose process is killed (SIGKILL), on real files", () => {
     (path) => Effect.sync(() => rmSync(path, { recursive: true }))
   )
 
-  it.live("loses nothing that was acknowledged, whichever operation on the disk was the last", () =>
+  it.effect("loses nothing that was acknowledged, whichever operation on the disk was the last", () =>
     Effect.gen(function* () {
       const whole = yield* run(yield* directory, 0)
       expect(whole.signal).toBe(null)

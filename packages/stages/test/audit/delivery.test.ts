@@ -214,7 +214,7 @@ describe("delivery", () => {
   const portOf = (server: Server) => (server.address() as AddressInfo).port
 
   for (const secure of [false, true])
-    it.live(`sends syslog frames over ${secure ? "TLS" : "TCP"}, and fails when nobody listens`, () =>
+    it.effect(`sends syslog frames over ${secure ? "TLS" : "TCP"}, and fails when nobody listens`, () =>
       Effect.gen(function* () {
         let received = ""
         const take = (socket: import("node:net").Socket) => {
@@ -237,7 +237,7 @@ describe("delivery", () => {
       }).pipe(Effect.scoped)
     )
 
-  it.live("posts over HTTP, and takes any status but 2xx for a failure", () =>
+  it.effect("posts over HTTP, and takes any status but 2xx for a failure", () =>
     Effect.gen(function* () {
       const bodies: Array<string> = []
       let status = 200

@@ -147,7 +147,6 @@ describe("a program in the sandbox", () => {
 
   it.live("is ended: an endless loop, an endless wait, a flood of output, a hunger for memory, a crash", () =>
     Effect.gen(function* () {
-      const began = Date.now()
       expect(yield* run("for (;;) {}")).toMatchObject({ ended: "Timeout" })
       expect(yield* run("setInterval(() => {}, 1e6)", layer({ ...limits, wallMillis: 500 }))).toMatchObject({
         ended: "Timeout"
@@ -163,7 +162,6 @@ describe("a program in the sandbox", () => {
       const hungry = "const all = []; for (;;) all.push({ a: [1, 2, 3] })"
       expect(yield* run(hungry, patient)).toMatchObject({ ended: "Memory" })
       expect(yield* run("process.abort()")).toMatchObject({ ended: "Crashed" })
-      expect(Date.now() - began).toBeLessThan(60_000)
     })
   )
 
