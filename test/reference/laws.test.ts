@@ -8,9 +8,9 @@ import { Laws, ScriptedModel } from "@interlock/testing"
 import * as Report from "@interlock/workload/Report"
 import { run } from "@interlock/workload/Workload"
 import { ConfigProvider, Effect, Layer, Stream } from "effect"
-import { TestClock } from "effect/testing"
 import fc from "fast-check"
 import * as Server from "../../packages/redis/test/server.ts"
+import { whileTimePasses } from "../../packages/redis/test/waiting.ts"
 import { close, facts, services, servicesOn, stages } from "./pipeline.ts"
 
 const calls = Effect.flatMap(AuditLog, (log) =>
@@ -59,15 +59,15 @@ describe.each([
   ["in memory", inMemory],
   ["on Redis", onRedis]
 ] as const)("the reference pipeline %s", (_, provided) => {
-  it.effect("unary", () => Laws.unary(subject).pipe(TestClock.withLive, Effect.provide(provided)))
-  it.effect("chunking", () => Laws.chunking(subject).pipe(TestClock.withLive, Effect.provide(provided)))
-  it.effect("partial", () => Laws.partial(subject).pipe(TestClock.withLive, Effect.provide(provided)))
-  it.effect("release", () => Laws.release(subject).pipe(TestClock.withLive, Effect.provide(provided)))
+  it.effect("unary", () => Laws.unary(subject).pipe(whileTimePasses, Effect.provide(provided)))
+  it.effect("chunking", () => Laws.chunking(subject).pipe(whileTimePasses, Effect.provide(provided)))
+  it.effect("partial", () => Laws.partial(subject).pipe(whileTimePasses, Effect.provide(provided)))
+  it.effect("release", () => Laws.release(subject).pipe(whileTimePasses, Effect.provide(provided)))
   it.effect("one record", () =>
     Laws.oneRecord(
       subject,
       Effect.map(calls, (known) => known.size)
-    ).pipe(TestClock.withLive, Effect.provide(provided))
+    ).pipe(whileTimePasses, Effect.provide(provided))
   )
 
   it.effect("no leak", () =>
@@ -78,7 +78,7 @@ describe.each([
       prompts: canary,
       tracing: GenAi.tracing,
       examples: 100
-    }).pipe(TestClock.withLive, Effect.provide(provided))
+    }).pipe(whileTimePasses, Effect.provide(provided))
   )
 
   it.effect("answers an equal question from the cache, with what it saved", () =>
@@ -90,7 +90,7 @@ describe.each([
       assert.strictEqual(model.calls(), 1)
       assert.strictEqual(second.text, first.text)
       assert.strictEqual(second.metadata["costUsd"], 0)
-    }).pipe(TestClock.withLive, Effect.provide(provided))
+    }).pipe(whileTimePasses, Effect.provide(provided))
   )
 
   it.effect("classifies, selects, and reports its cost beside always strong, always cheapest and chance", () =>
@@ -131,7 +131,7 @@ describe.each([
       assert.isBelow(routing.chosenUsd, routing.alwaysStrongUsd)
       const table = Report.table(report)
       for (const row of ["Predicted cost", "always strong", "always cheapest", "by chance"]) assert.include(table, row)
-    }).pipe(TestClock.withLive, Effect.provide(provided))
+    }).pipe(whileTimePasses, Effect.provide(provided))
   )
 
   it.effect("shows its stages in order", () =>
