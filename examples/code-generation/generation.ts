@@ -55,19 +55,26 @@ export const factsOf = (requirement: Requirement) =>
 // The models
 // ---------------------------------------------------------------------------------------------------------------
 
+/** A request that is not on the cassette is no try of a model. */
+const withoutMisses = (journal: Journal.Journal | undefined): Journal.Journal | undefined =>
+  journal && {
+    events: journal.events,
+    append: (event) => {
+      if (event._tag !== "Attempt" || event.outcome !== "failed") journal.append(event)
+    }
+  }
+
 /** What is on the cassette is replayed; what is not, the offline model answers from `knowledge`. */
 export const offline = Effect.gen(function* () {
   const replaying = Layer.build(Cassette.layerReplay(`${here}/cassettes/answers.jsonl`))
   const tape = Context.get(yield* Effect.scoped(replaying), Models.Models)
-  const model = yield* OfflineModel.fromFolder(`${here}/knowledge`)
+  const model = Models.make([yield* OfflineModel.fromFolder(`${here}/knowledge`)])
   const provider: Models.ModelProvider = {
     name: "offline",
     call: (request) =>
-      tape.call(request).pipe(
-        // Each try is written into the journal once, by whoever calls this provider.
-        Effect.provideService(Journal.Journal, undefined),
-        Effect.catch((error) => (error.reason._tag === "BadRequest" ? model.call(request) : Effect.fail(error)))
-      )
+      Effect.flatMap(Journal.current, (journal) =>
+        Effect.provideService(tape.call(request), Journal.Journal, withoutMisses(journal))
+      ).pipe(Effect.catch((error) => (error.reason._tag === "BadRequest" ? model.call(request) : Effect.fail(error))))
   }
   return provider
 })

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
@@ -72,6 +73,21 @@ describe("a program in the sandbox", () => {
       expect(yield* run('console.log("out")', bare)).toMatchObject({ ended: "Exited", code: 0, output: "out\n" })
       const brief = layer({ ...limits, wallMillis: 500, system: false })
       expect(yield* run("for (;;) {}", brief)).toMatchObject({ ended: "Timeout" })
+    })
+  )
+
+  it.live("uses what this machine allows", () =>
+    Effect.gen(function* () {
+      const { layers } = yield* Effect.provide(Sandbox.use(Effect.succeed), full)
+      const works = (command: string, ...args: ReadonlyArray<string>) =>
+        process.platform === "linux" && spawnSync(command, [...args]).status === 0
+      const expected = [
+        works("prlimit", "--core=0", "true") ? ["prlimit (processor, memory, files)"] : [],
+        works("unshare", "--user", "--net", "--pid", "--ipc", "--uts", "--fork", "true")
+          ? ["namespaces (no network, no other process)"]
+          : []
+      ].flat()
+      expect(layers.slice(2)).toEqual(expected)
     })
   )
 
