@@ -1,14 +1,16 @@
 /**
  * Trains the local classifier of `classify` from rows of text and label, and writes it as one artefact.
  *
- * One linear support vector machine a label (squared hinge, dual coordinate descent after Hsieh et al., "A Dual Coordinate Descent
- * Method for Large-scale Linear SVM", 2008), on hashed words, pairs and character n-grams. Held-out rounds, each without some of
- * the rows and wholly without some of the labels, calibrate it (one temperature, after Guo et al., "On Calibration of Modern
+ * Small networks of one layer (features, units, labels) on hashed words, pairs and character n-grams, trained by stochastic gradient
+ * descent while words, features and units are left out by chance (Srivastava et al., "Dropout", 2014; whole words: Iyyer et al.,
+ * "Deep Unordered Composition Rivals Syntactic Methods for Text Classification", 2015), and averaged. Held-out rounds, each without some of
+ * the rows and wholly without some of the labels, calibrate them (one temperature, after Guo et al., "On Calibration of Modern
  * Neural Networks", 2017) and teach the guard what a text out of scope looks like. The same rows give the same bytes.
  *
  * @since 0.1.0
  */
 import * as Featuriser from "@interlock/stages/classify/featuriser"
+import * as Kernels from "@interlock/stages/classify/kernels"
 import * as LinearModel from "@interlock/stages/classify/linearModel"
 import { Effect, FileSystem, Path, Result, Schema } from "effect"
 
@@ -117,11 +119,27 @@ export const save = Effect.fnUntraced(function* (trained: Trained, folder: strin
 
 const kindWeights = [1, 1, 0.7, 0.6]
 const near = Featuriser.kinds.indexOf("near")
-const cost = 1
-/** A text of the label weighs as much as this many others. */
-const costOfOwn = 3
-const passes = 12
-const tolerance = 0.1
+/**
+ * Several small networks are trained apart and averaged, which is one network again, and better than one as large. Few labels need
+ * few units, and give a small artefact.
+ */
+const shapeOf = (labels: number): { readonly networks: number; readonly units: number } =>
+  labels > 32 ? { networks: 3, units: 64 } : { networks: 2, units: 32 }
+/** How often every row is seen, and how often at most where there are few rows. */
+const passes = 20
+const passesOfFew = 60
+const rowsSeen = 60_000
+const pace = 2
+const paceOfOutputs = 0.02
+const spreadOfOutputs = 0.2
+/** Parts that are left out by chance at every step: whole words, features, units. */
+const wordsOut = 0.1
+const featuresOut = 0.3
+const unitsOut = 0.3
+/** From this many rows on, what was in fewer rows than these is not learned: words near each other, and everything else. */
+const many = 2000
+const leastNear = 4
+const least = 2
 /** Held-out texts that were right and that the guard may refuse at its threshold. */
 const refusedAtMost = 0.008
 const rounds = 2
@@ -135,6 +153,11 @@ interface Matrix {
   readonly columns: Int32Array
   /** Weight before normalisation, without rarity. */
   readonly damped: Float32Array
+  /** Positions of the words that each entry is of. */
+  readonly firstWords: Uint16Array
+  readonly lastWords: Uint16Array
+  /** How many words each text has. */
+  readonly words: Int32Array
   readonly hashes: Uint32Array
   readonly kinds: Uint8Array
   readonly frequencies: Int32Array
@@ -147,10 +170,14 @@ const read = (texts: ReadonlyArray<string>): Matrix => {
   const kinds: Array<number> = []
   const counted: Array<number> = []
   const starts = new Int32Array(texts.length + 1)
+  const words = new Int32Array(texts.length)
   const columns: Array<number> = []
   const damped: Array<number> = []
+  const firstWords: Array<number> = []
+  const lastWords: Array<number> = []
   for (let row = 0; row < texts.length; row++) {
     const features = featurise(texts[row]!)
+    words[row] = features.words
     for (let index = 0; index < features.size; index++) {
       const hash = features.hashes[index]!
       const kind = features.kinds[index]!
@@ -166,6 +193,8 @@ const read = (texts: ReadonlyArray<string>): Matrix => {
       const times = features.counts[index]!
       columns.push(id)
       damped.push(kindWeights[kind]! * (times === 1 ? 1 : 1 + Math.log(times)))
+      firstWords.push(features.firstWords[index]!)
+      lastWords.push(features.lastWords[index]!)
     }
     starts[row + 1] = columns.length
   }
@@ -182,6 +211,8 @@ const read = (texts: ReadonlyArray<string>): Matrix => {
     for (let at = from; at < to; at++) {
       if (position[columns[at]!]! < 0) continue
       columns[kept] = position[columns[at]!]!
+      firstWords[kept] = firstWords[at]!
+      lastWords[kept] = lastWords[at]!
       damped[kept++] = damped[at]!
     }
     from = to
@@ -191,119 +222,221 @@ const read = (texts: ReadonlyArray<string>): Matrix => {
     starts,
     columns: Int32Array.from(columns.slice(0, kept)),
     damped: Float32Array.from(damped.slice(0, kept)),
+    firstWords: Uint16Array.from(firstWords.slice(0, kept)),
+    lastWords: Uint16Array.from(lastWords.slice(0, kept)),
+    words,
     hashes: Uint32Array.from(order, (id) => hashes[id]!),
     kinds: Uint8Array.from(order, (id) => kinds[id]!),
     frequencies: Int32Array.from(order, (id) => counted[id]!)
   }
 }
 
-interface Weights {
-  /** How many of the rows trained on have each feature. */
-  readonly frequencies: Int32Array
+/** A network in the memory of its kernels. */
+interface Network {
+  readonly kernels: Kernels.Kernels
+  readonly units: number
   /** One row of weights a feature. */
-  readonly weights: Float32Array
+  readonly weights: Kernels.Numbers<Float32Array>
+  /** One row of weights a unit, one for each label and some without use, up to `wide`. */
+  readonly outputs: Kernels.Numbers<Float32Array>
+  readonly wide: number
+  readonly unitBiases: Float32Array
   readonly biases: Float32Array
+  /** The text at hand: features, values, what the units hear, what the labels score. */
+  readonly features: Kernels.Numbers<Int32Array>
+  readonly values: Kernels.Numbers<Float32Array>
+  readonly heights: Kernels.Numbers<Float32Array>
+  readonly scores: Kernels.Numbers<Float32Array>
+}
+
+interface Weights {
+  /** How many of the rows trained on have each feature; 0 where it was not learned. */
+  readonly frequencies: Int32Array
+  readonly networks: ReadonlyArray<Network>
 }
 
 const random = (seed: number) => {
   let state = seed | 1
-  return (below: number): number => {
+  const next = (): number => {
     state ^= state << 13
     state ^= state >>> 17
     state ^= state << 5
-    return (state >>> 0) % below
+    return state >>> 0
+  }
+  return {
+    /** From 0 to 1. */
+    share: (): number => next() / 4_294_967_296,
+    below: (limit: number): number => next() % limit,
+    /** About normal, of mean 0 and deviation 1. */
+    normal: (): number => ((next() + next() + next()) / 4_294_967_296 - 1.5) * 2
   }
 }
 
-/** Trains one machine a label on some rows of the matrix. */
-const fit = (matrix: Matrix, rows: Int32Array, labels: Int32Array, count: number, limit: number): Weights => {
-  const width = matrix.hashes.length
-  const frequencies = new Int32Array(width)
+const shuffle = (values: Int32Array, below: (limit: number) => number): Int32Array => {
+  for (let index = values.length - 1; index > 0; index--) {
+    const other = below(index + 1)
+    const kept = values[index]!
+    values[index] = values[other]!
+    values[other] = kept
+  }
+  return values
+}
+
+/** What the training rows say of each entry of the matrix: its weight in a text of norm 1, or 0 where it is not learned. */
+interface Prepared {
+  readonly frequencies: Int32Array
+  readonly values: Float32Array
+}
+
+const prepare = (matrix: Matrix, rows: Int32Array): Prepared => {
+  const { columns, damped, starts } = matrix
+  const frequencies = new Int32Array(matrix.hashes.length)
+  for (const row of rows) for (let at = starts[row]!; at < starts[row + 1]!; at++) frequencies[columns[at]!]!++
+  if (rows.length >= many) {
+    for (let column = 0; column < frequencies.length; column++) {
+      if (frequencies[column]! < (matrix.kinds[column] === near ? leastNear : least)) frequencies[column] = 0
+    }
+  }
+  const rarities = Float64Array.from(frequencies, (frequency) =>
+    frequency === 0 ? 0 : LinearModel.rarity(rows.length, frequency)
+  )
+  const values = new Float32Array(columns.length)
   for (const row of rows) {
-    for (let at = matrix.starts[row]!; at < matrix.starts[row + 1]!; at++) frequencies[matrix.columns[at]!]!++
-  }
-  const rarities = Float64Array.from(frequencies, (frequency) => LinearModel.rarity(rows.length, frequency))
-  const starts = new Int32Array(rows.length + 1)
-  for (let index = 0; index < rows.length; index++) {
-    const row = rows[index]!
-    starts[index + 1] = starts[index]! + matrix.starts[row + 1]! - matrix.starts[row]!
-  }
-  const columns = new Int32Array(starts[rows.length]!)
-  const values = new Float64Array(columns.length)
-  for (let index = 0; index < rows.length; index++) {
-    const from = matrix.starts[rows[index]!]!
-    const to = starts[index]!
-    const size = starts[index + 1]! - to
     let norm = 0
-    for (let at = 0; at < size; at++) {
-      const column = matrix.columns[from + at]!
-      const value = matrix.damped[from + at]! * rarities[column]!
-      columns[to + at] = column
-      values[to + at] = value
-      norm += value * value
+    for (let at = starts[row]!; at < starts[row + 1]!; at++) {
+      values[at] = damped[at]! * rarities[columns[at]!]!
+      norm += values[at]! * values[at]!
     }
     const inverse = norm > 0 ? 1 / Math.sqrt(norm) : 0
-    for (let at = to; at < to + size; at++) values[at]! *= inverse
+    for (let at = starts[row]!; at < starts[row + 1]!; at++) values[at]! *= inverse
   }
-  const weights = new Float32Array(width * count)
-  const biases = new Float32Array(count)
-  const machine = new Float64Array(width)
-  const multipliers = new Float64Array(rows.length)
-  const order = Int32Array.from(rows, (_, index) => index)
+  return { frequencies, values }
+}
+
+/** More features of a text are not looked at. */
+const mostFeatures = 65_536
+
+const blank = (features: number, units: number, count: number): Network => {
+  const wide = Math.ceil(count / 4) * 4
+  const kernels = Kernels.make((features * units + units * (wide + 2) + wide + mostFeatures * 2) * 4 + 256)
+  return {
+    kernels,
+    units,
+    weights: kernels.floats(features * units),
+    outputs: kernels.floats(units * wide),
+    wide,
+    unitBiases: new Float32Array(units),
+    biases: new Float32Array(count),
+    features: kernels.wholes(mostFeatures),
+    values: kernels.floats(mostFeatures),
+    heights: kernels.floats(units),
+    scores: kernels.floats(wide)
+  }
+}
+
+/** What the units hear of the first `size` features at hand, before those below zero fall silent. */
+const hear = ({ features, heights, kernels, unitBiases, units, values, weights }: Network, size: number): void => {
+  heights.view.set(unitBiases)
+  kernels.sum(features.at, values.at, size, weights.at, units, heights.at)
+}
+
+/** Softmax in place. */
+const softmax = (scores: Float32Array, count: number): void => {
+  let largest = Number.NEGATIVE_INFINITY
+  for (let label = 0; label < count; label++) if (scores[label]! > largest) largest = scores[label]!
+  let total = 0
   for (let label = 0; label < count; label++) {
-    machine.fill(0)
-    multipliers.fill(0)
-    let bias = 0
-    let active = rows.length
-    let shrinkAbove = Number.POSITIVE_INFINITY
-    const below = random(label + 1)
-    for (let pass = 0; pass < limit; pass++) {
-      for (let index = active - 1; index > 0; index--) {
-        const other = below(index + 1)
-        const kept = order[index]!
-        order[index] = order[other]!
-        order[other] = kept
+    scores[label] = Math.exp(scores[label]! - largest)
+    total += scores[label]!
+  }
+  for (let label = 0; label < count; label++) scores[label]! /= total
+}
+
+/** Trains one network on some rows, by stochastic gradient descent on the log-likelihood, slower and slower. */
+const fitOne = (
+  matrix: Matrix,
+  prepared: Prepared,
+  rows: Int32Array,
+  labels: Int32Array,
+  units: number,
+  count: number,
+  seed: number
+): Network => {
+  const { below, normal, share } = random(seed)
+  const network = blank(matrix.hashes.length, units, count)
+  const { biases, features, heights, kernels, outputs, scores, unitBiases, values, weights, wide } = network
+  const deviation = 1 / Math.sqrt(units)
+  for (let column = 0; column < matrix.hashes.length; column++) {
+    if (prepared.frequencies[column] === 0) continue
+    for (let at = column * units; at < (column + 1) * units; at++) weights.view[at] = normal() * deviation
+  }
+  for (let unit = 0; unit < units; unit++) {
+    for (let label = 0; label < count; label++) {
+      outputs.view[unit * wide + label] = normal() * deviation * spreadOfOutputs
+    }
+  }
+  const order = Int32Array.from(rows)
+  const times = Math.min(passesOfFew, Math.max(passes, Math.ceil(rowsSeen / rows.length)))
+  const isOut = new Uint8Array(65_536)
+  const active = new Int32Array(units)
+  const steps = times * rows.length
+  let step = 0
+  for (let pass = 0; pass < times; pass++) {
+    shuffle(order, below)
+    for (const row of order) {
+      const slower = 1 - step++ / steps
+      for (let word = 0; word < matrix.words[row]!; word++) isOut[word] = share() < wordsOut ? 1 : 0
+      let size = 0
+      let norm = 0
+      for (let at = matrix.starts[row]!; at < matrix.starts[row + 1]! && size < mostFeatures; at++) {
+        const value = prepared.values[at]!
+        if (value === 0 || isOut[matrix.firstWords[at]!] === 1 || isOut[matrix.lastWords[at]!] === 1) continue
+        if (share() < featuresOut) continue
+        features.view[size] = matrix.columns[at]!
+        values.view[size++] = value
+        norm += value * value
       }
-      let largest = 0
-      for (let index = 0; index < active; index++) {
-        const row = order[index]!
-        const sign = labels[rows[row]!] === label ? 1 : -1
-        const from = starts[row]!
-        const to = starts[row + 1]!
-        let score = bias
-        for (let at = from; at < to; at++) score += machine[columns[at]!]! * values[at]!
-        const multiplier = multipliers[row]!
-        const diagonal = 0.5 / (sign > 0 ? cost * costOfOwn : cost)
-        const gradient = sign * score - 1 + diagonal * multiplier
-        if (multiplier === 0 && gradient >= 0) {
-          if (gradient > shrinkAbove) {
-            active--
-            order[index] = order[active]!
-            order[active] = row
-            index--
-          }
+      const inverse = norm > 0 ? 1 / Math.sqrt(norm) : 0
+      for (let index = 0; index < size; index++) values.view[index]! *= inverse
+      hear(network, size)
+      scores.view.fill(0)
+      scores.view.set(biases)
+      let heard = 0
+      for (let unit = 0; unit < units; unit++) {
+        if (!(heights.view[unit]! > 0) || share() < unitsOut) {
+          heights.view[unit] = 0
           continue
         }
-        const size = Math.abs(gradient)
-        if (size > largest) largest = size
-        if (size < 1e-8) continue
-        // Every text has norm 1, and 1 more for the bias.
-        const next = Math.max(0, multiplier - gradient / (2 + diagonal))
-        const step = (next - multiplier) * sign
-        multipliers[row] = next
-        bias += step
-        for (let at = from; at < to; at++) machine[columns[at]!]! += step * values[at]!
+        heights.view[unit]! /= 1 - unitsOut
+        kernels.add(heights.view[unit]!, outputs.at + unit * wide * 4, scores.at, wide)
+        active[heard++] = unit
       }
-      if (largest <= tolerance) {
-        if (active === rows.length) break
-        active = rows.length
-        shrinkAbove = Number.POSITIVE_INFINITY
-      } else shrinkAbove = Math.min(largest, 0.5)
+      softmax(scores.view, count)
+      scores.view[labels[row]!]! -= 1
+      const small = paceOfOutputs * slower
+      for (let index = 0; index < heard; index++) {
+        const unit = active[index]!
+        const slope = kernels.learn(small * heights.view[unit]!, outputs.at + unit * wide * 4, scores.at, wide)
+        // From here on the slope, not the height.
+        heights.view[unit] = (slope / (1 - unitsOut)) * pace * slower
+        unitBiases[unit]! -= 0.01 * heights.view[unit]!
+      }
+      for (let label = 0; label < count; label++) biases[label]! -= 0.1 * small * scores.view[label]!
+      kernels.spread(features.at, values.at, size, weights.at, units, heights.at)
     }
-    for (let column = 0; column < width; column++) weights[column * count + label] = machine[column]!
-    biases[label] = bias
   }
-  return { frequencies, weights, biases }
+  return network
+}
+
+const fit = (matrix: Matrix, rows: Int32Array, labels: Int32Array, count: number): Weights => {
+  const prepared = prepare(matrix, rows)
+  const { networks, units } = shapeOf(count)
+  return {
+    frequencies: prepared.frequencies,
+    networks: Array.from({ length: networks }, (_, index) =>
+      fitOne(matrix, prepared, rows, labels, units, count, 104_729 * (index + 1))
+    )
+  }
 }
 
 /** Scores of a row, and what the guard looks at. */
@@ -316,13 +449,14 @@ const score = (
   scores: Float32Array,
   inputs: Float64Array
 ) => {
-  const count = scores.length
   const unseen = LinearModel.rarity(documents, 0)
   let norm = 0
   let missing = 0
   let wordsKnown = 0
   let wordsAll = 0
-  const sums = new Float64Array(count)
+  const length = matrix.starts[row + 1]! - matrix.starts[row]!
+  const features: Array<number> = []
+  const values: Array<number> = []
   for (let at = matrix.starts[row]!; at < matrix.starts[row + 1]!; at++) {
     const column = matrix.columns[at]!
     const frequency = trained.frequencies[column]!
@@ -331,19 +465,34 @@ const score = (
     if (matrix.kinds[column] === 0) wordsAll += square
     if (frequency === 0) {
       if (matrix.kinds[column] !== near) missing += square
-    } else {
+    } else if (features.length < mostFeatures) {
       norm += square
       if (matrix.kinds[column] === 0) wordsKnown += square
-      for (let label = 0; label < count; label++) sums[label]! += value * trained.weights[column * count + label]!
+      features.push(column)
+      values.push(value)
     }
   }
   const inverse = norm > 0 ? 1 / Math.sqrt(norm) : 0
-  for (let label = 0; label < count; label++) scores[label] = trained.biases[label]! + sums[label]! * inverse
+  scores.fill(0)
+  for (const network of trained.networks) {
+    network.features.view.set(features)
+    for (let index = 0; index < features.length; index++) network.values.view[index] = values[index]! * inverse
+    hear(network, features.length)
+    network.scores.view.fill(0)
+    network.scores.view.set(network.biases)
+    for (let unit = 0; unit < network.units; unit++) {
+      const height = network.heights.view[unit]!
+      if (height > 0)
+        network.kernels.add(height, network.outputs.at + unit * network.wide * 4, network.scores.at, network.wide)
+    }
+    for (let label = 0; label < scores.length; label++)
+      scores[label]! += network.scores.view[label]! / trained.networks.length
+  }
   LinearModel.guardInputs(
     scores,
     labels,
     { all: norm / (norm + missing || 1), words: wordsKnown / (wordsAll || 1) },
-    matrix.starts[row + 1]! - matrix.starts[row]!,
+    length,
     inputs
   )
 }
@@ -451,21 +600,15 @@ const trainSync = (rows: ReadonlyArray<Row>, labels: ReadonlyArray<string>, name
   const background = rows.some((row) => row.label === "unknown")
   const columns = count + (background ? 1 : 0)
   const targets = Int32Array.from(rows, (row) => ids.get(row.label) ?? count)
-  const shuffled = Int32Array.from(rows, (_, index) => index)
-  const below = random(7)
-  for (let index = shuffled.length - 1; index > 0; index--) {
-    const other = below(index + 1)
-    const kept = shuffled[index]!
-    shuffled[index] = shuffled[other]!
-    shuffled[other] = kept
-  }
-  const labelOrder = Int32Array.from(labels, (_, index) => index)
-  for (let index = count - 1; index > 0; index--) {
-    const other = below(index + 1)
-    const kept = labelOrder[index]!
-    labelOrder[index] = labelOrder[other]!
-    labelOrder[other] = kept
-  }
+  const { below } = random(7)
+  const shuffled = shuffle(
+    Int32Array.from(rows, (_, index) => index),
+    below
+  )
+  const labelOrder = shuffle(
+    Int32Array.from(labels, (_, index) => index),
+    below
+  )
   const leaveOut = count >= labelFolds
   const held: Array<Held> = []
   for (let round = 0; round < rounds; round++) {
@@ -483,7 +626,7 @@ const trainSync = (rows: ReadonlyArray<Row>, labels: ReadonlyArray<string>, name
       else if (narrowed[row]! >= 0) training.push(row)
       else testing.push(row)
     }
-    const trained = fit(matrix, Int32Array.from(training), narrowed, kept.length + columns - count, passes / 2)
+    const trained = fit(matrix, Int32Array.from(training), narrowed, kept.length + columns - count)
     for (const row of testing) {
       const scored = new Float32Array(kept.length + columns - count)
       const inputs = new Float64Array(LinearModel.guardSize)
@@ -514,22 +657,31 @@ const trainSync = (rows: ReadonlyArray<Row>, labels: ReadonlyArray<string>, name
   const threshold = right[Math.floor(right.length * refusedAtMost)] ?? 0
 
   const all = Int32Array.from(rows, (_, index) => index)
-  const trained = fit(matrix, all, targets, columns, passes)
+  const trained = fit(matrix, all, targets, columns)
   const order = Int32Array.from(matrix.hashes, (_, index) => index)
     .filter((column) => trained.frequencies[column]! > 0)
     .sort((a, b) => matrix.hashes[a]! - matrix.hashes[b]!)
+  const { networks, units: unitsEach } = shapeOf(columns)
+  const units = unitsEach * networks
   const scales = new Float32Array(order.length)
-  const weights = new Int8Array(order.length * columns)
+  const weights = new Int8Array(order.length * units)
   for (let row = 0; row < order.length; row++) {
-    const from = order[row]! * columns
-    let largest = 0
-    for (let label = 0; label < columns; label++) largest = Math.max(largest, Math.abs(trained.weights[from + label]!))
+    const from = order[row]! * unitsEach
+    const exact = trained.networks.flatMap((network) => [...network.weights.view.subarray(from, from + unitsEach)])
+    const largest = exact.reduce((most, each) => Math.max(most, Math.abs(each)), 0)
     scales[row] = largest / 127
-    if (largest > 0) {
+    for (let unit = 0; unit < units; unit++) weights[row * units + unit] = Math.round((exact[unit]! / largest) * 127)
+  }
+  const outputs = new Float32Array(units * columns)
+  const biases = new Float32Array(columns)
+  for (const [index, network] of trained.networks.entries()) {
+    for (let unit = 0; unit < unitsEach; unit++) {
       for (let label = 0; label < columns; label++) {
-        weights[row * columns + label] = Math.round((trained.weights[from + label]! / largest) * 127)
+        outputs[(index * unitsEach + unit) * columns + label] =
+          network.outputs.view[unit * network.wide + label]! / networks
       }
     }
+    for (let label = 0; label < columns; label++) biases[label]! += network.biases[label]! / networks
   }
   const artefact = LinearModel.encode({
     manifest: {
@@ -539,6 +691,7 @@ const trainSync = (rows: ReadonlyArray<Row>, labels: ReadonlyArray<string>, name
       labels,
       background,
       features: order.length,
+      units,
       documents: all.length,
       kindWeights,
       sharpness,
@@ -547,7 +700,9 @@ const trainSync = (rows: ReadonlyArray<Row>, labels: ReadonlyArray<string>, name
     hashes: Uint32Array.from(order, (column) => matrix.hashes[column]!),
     frequencies: Uint16Array.from(order, (column) => Math.min(trained.frequencies[column]!, 65_535)),
     scales,
-    biases: trained.biases,
+    unitBiases: Float32Array.from(trained.networks.flatMap((network) => [...network.unitBiases])),
+    outputs,
+    biases,
     weights
   })
   return {

@@ -28,8 +28,9 @@ export const version = 1
 export const kinds = ["word", "neighbours", "near", "characters"] as const
 
 /**
- * Distinct features of a text: their hashes, kinds and counts. The arrays are reused by the next call of the same featuriser;
- * only the first `size` entries count.
+ * Distinct features of a text: their hashes, kinds and counts, and the positions of the words in which each was found first (the
+ * same one twice for a feature of one word). The arrays are reused by the next call of the same featuriser; only the first
+ * `size` entries count.
  *
  * @category models
  * @since 0.1.0
@@ -39,6 +40,10 @@ export interface Features {
   hashes: Uint32Array
   kinds: Uint8Array
   counts: Uint16Array
+  /** How many words the text has. */
+  words: number
+  firstWords: Uint16Array
+  lastWords: Uint16Array
 }
 
 /**
@@ -99,19 +104,28 @@ export const make = (): ((text: string) => Features) => {
     size: 0,
     hashes: new Uint32Array(2048),
     kinds: new Uint8Array(2048),
-    counts: new Uint16Array(2048)
+    counts: new Uint16Array(2048),
+    words: 0,
+    firstWords: new Uint16Array(2048),
+    lastWords: new Uint16Array(2048)
   }
   const grow = (): void => {
     const size = features.hashes.length * 2
     const hashes = new Uint32Array(size)
     const kindsGrown = new Uint8Array(size)
     const counts = new Uint16Array(size)
+    const firstWords = new Uint16Array(size)
+    const lastWords = new Uint16Array(size)
     hashes.set(features.hashes)
     kindsGrown.set(features.kinds)
     counts.set(features.counts)
+    firstWords.set(features.firstWords)
+    lastWords.set(features.lastWords)
     features.hashes = hashes
     features.kinds = kindsGrown
     features.counts = counts
+    features.firstWords = firstWords
+    features.lastWords = lastWords
     slots = new Int32Array(size * 2)
     for (let index = 0; index < features.size; index++) {
       let slot = hashes[index]! & (slots.length - 1)
@@ -119,7 +133,7 @@ export const make = (): ((text: string) => Features) => {
       slots[slot] = index + 1
     }
   }
-  const add = (raw: number, kind: number): void => {
+  const add = (raw: number, kind: number, first: number, last: number): void => {
     const hash = mix(raw ^ Math.imul(kind + 1, 0x9e3779b1))
     let slot = hash & (slots.length - 1)
     for (;;) {
@@ -139,6 +153,8 @@ export const make = (): ((text: string) => Features) => {
     features.hashes[features.size] = hash
     features.kinds[features.size] = kind
     features.counts[features.size] = 1
+    features.firstWords[features.size] = first
+    features.lastWords[features.size] = last
     slots[slot] = ++features.size
   }
   const recent = new Uint32Array(near)
@@ -155,6 +171,7 @@ export const make = (): ((text: string) => Features) => {
     } else slots.fill(0)
     features.size = 0
     const found = words(text)
+    features.words = found.length
     let before = start
     let beforeThat = start
     for (let index = 0; index < found.length; index++) {
@@ -162,15 +179,15 @@ export const make = (): ((text: string) => Features) => {
       let hash = offset
       for (let at = 0; at < each.length; at++) hash = Math.imul(hash ^ each.charCodeAt(at), prime)
       const current = mix(hash)
-      add(current, 0)
-      add(Math.imul(before, 31) + current, 1)
+      add(current, 0, index, index)
+      add(Math.imul(before, 31) + current, 1, Math.max(0, index - 1), index)
       for (let other = Math.max(0, index - near); other < index; other++) {
         const hashed = recent[other % near]!
-        add(hashed < current ? Math.imul(hashed, 17) + current : Math.imul(current, 17) + hashed, 2)
+        add(hashed < current ? Math.imul(hashed, 17) + current : Math.imul(current, 17) + hashed, 2, other, index)
       }
       recent[index % near] = current
       if (each.length <= 2 && unspaced.test(each)) {
-        if (index > 1) add(Math.imul(Math.imul(beforeThat, 31) + before, 31) + current, 3)
+        if (index > 1) add(Math.imul(Math.imul(beforeThat, 31) + before, 31) + current, 3, index - 2, index)
       } else {
         const length = Math.min(each.length, longestWord) + 2
         characters[0] = start
@@ -181,14 +198,14 @@ export const make = (): ((text: string) => Features) => {
           const to = Math.min(from + longest, length)
           for (let at = from; at < to; at++) {
             gram = Math.imul(gram ^ characters[at]!, prime)
-            if (at - from >= shortest - 1) add(gram, 3)
+            if (at - from >= shortest - 1) add(gram, 3, index, index)
           }
         }
       }
       beforeThat = before
       before = current
     }
-    if (found.length > 0) add(Math.imul(before, 31) + end, 1)
+    if (found.length > 0) add(Math.imul(before, 31) + end, 1, found.length - 1, found.length - 1)
     return features
   }
 }

@@ -1,5 +1,6 @@
 /**
- * A linear classifier over hashed features, as one artefact file: a manifest that says what it is, and its numbers.
+ * A classifier over hashed features, as one artefact file: a manifest that says what it is, and its numbers. It is linear but for
+ * one layer in between: the features add up to some units, those below zero are silent, and the others add up to the labels.
  *
  * A prediction takes some tens of microseconds and no service. The artefact is checked wholly before anything of it is used: its
  * magic, format and featuriser versions, sizes and SHA-256. It holds no code and no training text, only hashes and weights.
@@ -9,6 +10,7 @@
 import { createHash } from "node:crypto"
 import { Result, Schema } from "effect"
 import * as Featuriser from "./featuriser.ts"
+import * as Kernels from "./kernels.ts"
 
 /**
  * Why an artefact cannot be used.
@@ -35,6 +37,8 @@ export const Manifest = Schema.Struct({
   /** Whether the last column of weights is that of texts out of scope, which the guard looks at and which is never predicted. */
   background: Schema.Boolean,
   features: Schema.Natural,
+  /** How many units lie between the features and the labels. */
+  units: Schema.Natural,
   documents: Schema.Natural,
   /** Weight of each kind of feature, in the order of `Featuriser.kinds`. */
   kindWeights: Schema.Array(Schema.Finite),
@@ -62,7 +66,7 @@ export type Manifest = typeof Manifest.Type
  * @category constants
  * @since 0.1.0
  */
-export const format = 1
+export const format = 2
 
 /**
  * A model in memory.
@@ -76,10 +80,13 @@ export interface LinearModel {
   readonly hashes: Uint32Array
   /** In how many training texts each feature was. */
   readonly frequencies: Uint16Array
-  /** What one unit of a feature's row of weights stands for. */
+  /** What one step of a feature's row of weights stands for. */
   readonly scales: Float32Array
-  /** One row of weights a feature: one for each label, then the background's. */
+  /** One row of weights a feature: one for each unit. */
   readonly weights: Int8Array
+  readonly unitBiases: Float32Array
+  /** One row of weights a unit: one for each label, then the background's. */
+  readonly outputs: Float32Array
   readonly biases: Float32Array
 }
 
@@ -167,6 +174,9 @@ export const guardInputs = (
 
 const near = Featuriser.kinds.indexOf("near")
 
+/** A text has some hundred features; more than this many are not looked at. */
+const mostFeatures = 65_536
+
 /**
  * Makes the function that predicts; it keeps its own scratch memory.
  *
@@ -174,47 +184,58 @@ const near = Featuriser.kinds.indexOf("near")
  * @since 0.1.0
  */
 export const predictor = (model: LinearModel): ((text: string) => Prediction) => {
-  const { biases, frequencies, hashes, manifest, scales, weights } = model
-  const { documents, guard, kindWeights, labels, sharpness } = manifest
+  const { biases, frequencies, hashes, manifest, outputs, scales, unitBiases, weights } = model
+  const { documents, guard, kindWeights, labels, sharpness, units } = manifest
   const count = labels.length
   const columns = count + (manifest.background ? 1 : 0)
   const featurise = Featuriser.make()
+  // What is asked for together lies together, since waiting for memory is most of a prediction: a slot is a hash and a row, a row's
+  // rarity and scale are neighbours, and the rows of common features come first.
+  const order = Int32Array.from(hashes, (_, row) => row).sort((a, b) => frequencies[b]! - frequencies[a]! || a - b)
   let capacity = 16
   while (capacity < hashes.length * 2) capacity *= 2
-  const slots = new Int32Array(capacity)
-  for (let row = 0; row < hashes.length; row++) {
-    let slot = hashes[row]! & (capacity - 1)
-    while (slots[slot] !== 0) slot = (slot + 1) & (capacity - 1)
-    slots[slot] = row + 1
+  const slots = new Int32Array(capacity * 2)
+  const factors = new Float32Array(hashes.length * 2)
+  const wide = Math.ceil(columns / 4) * 4
+  const kernels = Kernels.make(weights.length + units * (wide + 1) * 4 + wide * 4 + mostFeatures * 8 + 256)
+  const table = kernels.bytes(weights.length)
+  for (let row = 0; row < order.length; row++) {
+    const from = order[row]!
+    let slot = hashes[from]! & (capacity - 1)
+    while (slots[slot * 2 + 1] !== 0) slot = (slot + 1) & (capacity - 1)
+    slots[slot * 2] = hashes[from]!
+    slots[slot * 2 + 1] = row + 1
+    factors[row * 2] = rarity(documents, frequencies[from]!)
+    factors[row * 2 + 1] = scales[from]!
+    table.view.set(weights.subarray(from * units, (from + 1) * units), row * units)
   }
-  const rarities = Float32Array.from(frequencies, (frequency) => rarity(documents, frequency))
   const unseen = rarity(documents, 0)
-  const scores = new Float64Array(columns)
+  const outputTable = kernels.floats(units * wide)
+  for (let unit = 0; unit < units; unit++) {
+    outputTable.view.set(outputs.subarray(unit * columns, (unit + 1) * columns), unit * wide)
+  }
+  const sums = kernels.wholes(units)
+  const rows = kernels.wholes(mostFeatures)
+  const wholes = kernels.wholes(mostFeatures)
+  const padded = kernels.floats(wide)
+  const scores = padded.view.subarray(0, columns)
+  const values = new Float32Array(mostFeatures)
   const inputs = new Float64Array(guardSize)
-  let rows = new Int32Array(2048)
-  let values = new Float32Array(2048)
-  let wholes = new Int32Array(2048)
-  const sums = new Int32Array(columns)
   return (text) => {
     const features = featurise(text)
-    if (rows.length < features.size + 3) {
-      rows = new Int32Array(features.hashes.length + 3)
-      values = new Float32Array(features.hashes.length + 3)
-      wholes = new Int32Array(features.hashes.length + 3)
-    }
     let found = 0
     let norm = 0
     let missing = 0
     let wordsKnown = 0
     let wordsAll = 0
-    for (let index = 0; index < features.size; index++) {
-      const hash = features.hashes[index]!
+    for (let index = 0; index < features.size && found < mostFeatures; index++) {
+      const hash = features.hashes[index]! | 0
       const kind = features.kinds[index]!
       let slot = hash & (capacity - 1)
-      let row = slots[slot]!
-      while (row !== 0 && hashes[row - 1] !== hash) {
+      let row = slots[slot * 2 + 1]!
+      while (row !== 0 && slots[slot * 2] !== hash) {
         slot = (slot + 1) & (capacity - 1)
-        row = slots[slot]!
+        row = slots[slot * 2 + 1]!
       }
       const times = features.counts[index]!
       const damped = kindWeights[kind]! * (times === 1 ? 1 : 1 + Math.log(times))
@@ -223,52 +244,31 @@ export const predictor = (model: LinearModel): ((text: string) => Prediction) =>
         if (kind !== near) missing += value * value
         if (kind === 0) wordsAll += value * value
       } else {
-        const value = damped * rarities[row - 1]!
+        const value = damped * factors[row * 2 - 2]!
         if (kind === 0) {
           wordsAll += value * value
           wordsKnown += value * value
         }
         norm += value * value
-        rows[found] = row - 1
+        rows.view[found] = row - 1
         values[found++] = value
       }
     }
-    // Whole numbers from here on, since they are faster: the values of the text are blown up as far as 32 bits
-    // can hold the sums, which loses less than a millionth. Four rows go at a time, the last ones made up with weightless rows.
+    // Whole numbers from here on: the values of the text are blown up as far as 32 bits can hold the sums, which loses less than
+    // a millionth.
     const inverse = norm > 0 ? 1 / Math.sqrt(norm) : 0
     let largest = 0
     for (let index = 0; index < found; index++) {
-      values[index] = values[index]! * inverse * scales[rows[index]!]!
+      values[index] = values[index]! * inverse * factors[rows.view[index]! * 2 + 1]!
       largest += values[index]!
     }
-    const unit = largest > 0 ? 2 ** 31 / (128 * largest) - found : 0
-    for (let index = 0; index < found; index++) wholes[index] = Math.round(values[index]! * unit)
-    for (let index = found; index % 4 !== 0; index++) {
-      rows[index] = 0
-      wholes[index] = 0
-    }
-    sums.fill(0)
-    for (let index = 0; index < found; index += 4) {
-      const whole0 = wholes[index]!
-      const whole1 = wholes[index + 1]!
-      const whole2 = wholes[index + 2]!
-      const whole3 = wholes[index + 3]!
-      const from0 = rows[index]! * columns
-      const from1 = rows[index + 1]! * columns
-      const from2 = rows[index + 2]! * columns
-      const from3 = rows[index + 3]! * columns
-      for (let label = 0; label < columns; label++) {
-        sums[label] =
-          (sums[label]! +
-            Math.imul(whole0, weights[from0 + label]!) +
-            Math.imul(whole1, weights[from1 + label]!) +
-            Math.imul(whole2, weights[from2 + label]!) +
-            Math.imul(whole3, weights[from3 + label]!)) |
-          0
-      }
-    }
-    for (let label = 0; label < columns; label++) {
-      scores[label] = biases[label]! + (unit > 0 ? sums[label]! / unit : 0)
+    const blown = largest > 0 ? 2 ** 31 / (128 * largest) - found : 0
+    for (let index = 0; index < found; index++) wholes.view[index] = Math.round(values[index]! * blown)
+    kernels.sumWhole(rows.at, wholes.at, found, table.at, units, sums.at)
+    scores.set(biases)
+    for (let unit = 0; unit < units; unit++) {
+      const height = unitBiases[unit]! + (blown > 0 ? sums.view[unit]! / blown : 0)
+      if (height > 0) kernels.add(height, outputTable.at + unit * wide * 4, padded.at, wide)
     }
     let best = 0
     for (let label = 1; label < count; label++) if (scores[label]! > scores[best]!) best = label
@@ -321,7 +321,15 @@ const digest = (parts: ReadonlyArray<Uint8Array>): string => {
 export const encode = (
   model: Omit<LinearModel, "manifest"> & { readonly manifest: Omit<Manifest, "sha256"> }
 ): Uint8Array => {
-  const parts = [model.hashes, model.scales, model.biases, model.frequencies, model.weights].map(bytesOf)
+  const parts = [
+    model.hashes,
+    model.scales,
+    model.unitBiases,
+    model.outputs,
+    model.biases,
+    model.frequencies,
+    model.weights
+  ].map(bytesOf)
   const manifest = new TextEncoder().encode(JSON.stringify({ ...model.manifest, sha256: digest(parts) }))
   const head = new Uint8Array(magic.length + 4)
   head.set(new TextEncoder().encode(magic))
@@ -361,9 +369,10 @@ export const decode = (bytes: Uint8Array): Result.Result<LinearModel, ArtefactEr
   if (manifest.guard.weights.length !== guardSize || manifest.kindWeights.length !== Featuriser.kinds.length) {
     return fail("Corrupt", "the manifest has a guard or feature weights of the wrong size")
   }
-  const { features } = manifest
+  const { features, units } = manifest
+  if (units === 0 || units % 16 !== 0) return fail("Corrupt", `the manifest has ${units} units: not a multiple of 16`)
   const labels = manifest.labels.length + (manifest.background ? 1 : 0)
-  const sizes = [features * 4, features * 4, labels * 4, features * 2, features * labels]
+  const sizes = [features * 4, features * 4, units * 4, units * labels * 4, labels * 4, features * 2, features * units]
   const expected = sizes.reduce((sum, size) => sum + size, from + length)
   if (expected !== bytes.length)
     return fail("Corrupt", `the file has ${bytes.length} bytes, its manifest says ${expected}`)
@@ -376,7 +385,9 @@ export const decode = (bytes: Uint8Array): Result.Result<LinearModel, ArtefactEr
   })
   if (digest(parts) !== manifest.sha256)
     return fail("Corrupt", "the numbers do not have the SHA-256 that the manifest names")
-  const [hashes, scales, biases, frequencies, weights] = parts as [
+  const [hashes, scales, unitBiases, outputs, biases, frequencies, weights] = parts as [
+    Uint8Array,
+    Uint8Array,
     Uint8Array,
     Uint8Array,
     Uint8Array,
@@ -387,8 +398,10 @@ export const decode = (bytes: Uint8Array): Result.Result<LinearModel, ArtefactEr
     manifest,
     hashes: new Uint32Array(hashes.buffer, hashes.byteOffset, features),
     scales: new Float32Array(scales.buffer, scales.byteOffset, features),
+    unitBiases: new Float32Array(unitBiases.buffer, unitBiases.byteOffset, units),
+    outputs: new Float32Array(outputs.buffer, outputs.byteOffset, units * labels),
     biases: new Float32Array(biases.buffer, biases.byteOffset, labels),
     frequencies: new Uint16Array(frequencies.buffer, frequencies.byteOffset, features),
-    weights: new Int8Array(weights.buffer, weights.byteOffset, features * labels)
+    weights: new Int8Array(weights.buffer, weights.byteOffset, features * units)
   })
 }
