@@ -173,7 +173,9 @@ describe("the stages, on pictures", () => {
       expect(yield* chosen({ count: 4 }, "b")).toMatchObject({ predictedCostUsd: expect.closeTo(0.016, 4) })
       const error = yield* Effect.flip(draw.run(facts("a sun", { count: 5, size: "4096x64" })))
       expect(error).toMatchObject({ _tag: "SelectModelError", reason: "NoCandidate" })
-      expect(error.message).toContain("offline/offline-image: does not make images with size = 4096x64")
+      expect(error.message).toContain(
+        "offline/offline-image: does not make images with size = 4096x64: allowed is sides from 64 to 2048 pixels"
+      )
     }).pipe(Effect.provide(services))
   )
 
