@@ -174,7 +174,7 @@ describe("the stages, on pictures", () => {
       const error = yield* Effect.flip(draw.run(facts("a sun", { count: 5, size: "4096x64" })))
       expect(error).toMatchObject({ _tag: "SelectModelError", reason: "NoCandidate" })
       expect(error.message).toContain(
-        "offline/offline-image: does not make images with size = 4096x64: allowed is sides from 64 to 2048 pixels"
+        "offline/offline-image does not make images with size = 4096x64: allowed is sides from 64 to 2048 pixels"
       )
     }).pipe(Effect.provide(services))
   )

@@ -182,7 +182,9 @@ export const capable = Effect.fnUntraced(function* (
     }
     const cannot = asked === undefined ? undefined : ImageRequest.problem(entry, asked)
     if (cannot !== undefined) {
-      leaveOut(`does not make images with ${cannot.parameter} = ${cannot.value}: allowed is ${cannot.allowed}`)
+      out.push(
+        `${name(entry)} does not make images with ${cannot.parameter} = ${cannot.value}: allowed is ${cannot.allowed}`
+      )
       continue
     }
     if (tools && !entry.features.includes("tools")) {
