@@ -6,7 +6,8 @@
  *
  * 1. Node's permission model: no file but those of the job, no writing, no child process, worker, addon, WASI or inspector.
  * 2. The process: no environment, nothing to read, a limit of heap, of time and of what it may write; killed with its whole group.
- * 3. `prlimit`, on Linux: processor time, memory beside the heap, no growing file, no core dump.
+ * 3. `prlimit`, on Linux: processor time, memory beside the heap, no growing file, no core dump. Elsewhere on Unix the shell's `ulimit`:
+ *    the same but for memory.
  * 4. `unshare`, where Linux allows it: no network, and no other process is seen or can be signalled.
  *
  * What does not: Node's documentation says that its permission model is no boundary against hostile code (`node:sqlite` and Unix
@@ -41,7 +42,7 @@ import { Context, Effect, Layer, Schema } from "effect"
  * @since 0.1.0
  */
 export interface Limits {
-  /** Seconds of processor time, whole ones, where `prlimit` is there. Default: 5. */
+  /** Seconds of processor time, whole ones, where `prlimit` or `ulimit` is there. Default: 5. */
   readonly cpuSeconds: number
   /** Milliseconds until it is killed. Default: 15,000. */
   readonly wallMillis: number
@@ -234,14 +235,14 @@ const shell = ["/bin/sh", "-c", '"$@"; exit $?', "sh"]
 const besideTheHeap = 1024 * 1024 * 1024
 
 /**
- * Runs programs in child processes of this machine. What `prlimit` and `unshare` can do here is tried out once.
+ * Runs programs in child processes of this machine. What `prlimit`, `ulimit` and `unshare` can do here is tried out once.
  *
  * @category layers
  * @since 0.1.0
  */
 export const layer = (
   options: Partial<Limits> & {
-    /** `false`: neither `prlimit` nor `unshare` is used, as on a machine that has none. Default: those that work. */
+    /** `false`: neither `prlimit`, `ulimit` nor `unshare` is used, as on a machine that has none. Default: those that work. */
     readonly system?: boolean
   } = {}
 ): Layer.Layer<Sandbox> =>
@@ -256,9 +257,12 @@ export const layer = (
       }
       const linux = process.platform === "linux" && options.system !== false
       const [prlimit, unshare] = [linux ? find("prlimit") : undefined, linux ? find("unshare") : undefined]
+      const unix = process.platform !== "win32" && options.system !== false
       const limited =
         prlimit === undefined
-          ? []
+          ? unix
+            ? ["/bin/sh", "-c", 'ulimit -t "$0" && ulimit -c 0 && ulimit -f 0 && exec "$@"', `${limits.cpuSeconds}`]
+            : []
           : [
               prlimit,
               `--cpu=${limits.cpuSeconds}:${limits.cpuSeconds + 1}`,
@@ -296,7 +300,9 @@ export const layer = (
         layers: [
           "Node's permission model",
           "time, heap and output limits, an empty environment",
-          ...(outer.length > 0 ? ["prlimit (processor, memory, files)"] : []),
+          ...(outer.length === 0
+            ? []
+            : [prlimit === undefined ? "ulimit (processor, files)" : "prlimit (processor, memory, files)"]),
           ...(isolated ? ["namespaces (no network, no other process)"] : [])
         ],
         run: Effect.fnUntraced(function* ({ files, program }) {

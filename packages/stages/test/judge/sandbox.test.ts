@@ -66,6 +66,20 @@ describe("a program in the sandbox", () => {
     })
   )
 
+  it.live("takes the shell's limits where there is no prlimit", () =>
+    Effect.gen(function* () {
+      const path = process.env["PATH"]
+      process.env["PATH"] = folder
+      const sandbox = yield* Effect.provide(Sandbox.use(Effect.succeed), layer(limits))
+      process.env["PATH"] = path
+      expect(sandbox.layers.slice(2)).toEqual(process.platform === "win32" ? [] : ["ulimit (processor, files)"])
+      const loop = { files: { "main.mjs": "for (;;) {}" }, program: { entry: "main.mjs" } }
+      expect(yield* sandbox.run(loop)).toMatchObject({ ended: "Timeout" })
+      const honest = { files: { "main.mjs": "console.log(6 * 7)" }, program: { entry: "main.mjs" } }
+      expect(yield* sandbox.run(honest)).toMatchObject({ ended: "Exited", code: 0, output: "42\n" })
+    })
+  )
+
   it.live("runs where there is neither prlimit nor unshare", () =>
     Effect.gen(function* () {
       const bare = layer({ ...limits, system: false })
