@@ -544,27 +544,35 @@ export const run = Effect.fnUntraced(function* <E, R>(
   yield* TeacherPolicy.check(options.teachers ?? [])
   const index = yield* Decontaminate.load(options.evaluationSets ?? [])
   const begun = yield* begin(samples, options.resume ?? false)
-  yield* ledger.unsettle
+  yield* ledger.relaxed(ledger.unsettle)
   yield* ledger.recover
 
   const { prompts } = options
   const planned =
-    prompts === undefined ? { lines: 0, sha256: "" } : yield* steps.run("plan", plan(prompts, begun, index))
+    prompts === undefined
+      ? { lines: 0, sha256: "" }
+      : yield* steps.run("plan", ledger.relaxed(plan(prompts, begun, index)))
   const before = yield* ledger.counts
-  const traffic = before.lines - planned.lines
-  yield* balance(before, { samples: (before.items - traffic) * samples + traffic })
+  const { traffic } = before
+  if (prompts !== undefined && planned.lines < before.lines - traffic) {
+    return yield* new LedgerError({
+      filename: ledger.name,
+      reason: "OtherData",
+      message: `${prompts} has ${planned.lines} lines, and had ${before.lines - traffic} when ${ledger.name} was begun: give the file as it was (lines may be added at its end), or begin with another ledger`
+    })
+  }
+  const expected = { lines: prompts === undefined ? before.lines : planned.lines + traffic }
+  yield* balance(before, { ...expected, samples: (before.items - traffic) * samples + traffic })
 
   if (prompts !== undefined) yield* steps.run("ask", ask(prompts, options, begun, before.samples.planned))
   yield* steps.run("judge", judge(minimumScore, concurrency, (yield* ledger.counts).samples.answered))
-  yield* steps.run(
-    "deduplicate",
-    Deduplicate.run(options.similarity, (done) => progress({ step: "deduplicate", done }))
-  )
-  const contaminated = yield* steps.run("decontaminate", decontaminate(index))
-  yield* steps.run("split", split(shares, seed))
+  const repetitions = Deduplicate.run(options.similarity, (done) => progress({ step: "deduplicate", done }))
+  yield* steps.run("deduplicate", ledger.relaxed(repetitions))
+  const contaminated = yield* steps.run("decontaminate", ledger.relaxed(decontaminate(index)))
+  yield* steps.run("split", ledger.relaxed(split(shares, seed)))
 
   const counts = yield* ledger.counts
-  yield* balance(counts, { samples: (counts.items - traffic) * samples + traffic })
+  yield* balance(counts, { ...expected, samples: (counts.items - traffic) * samples + traffic })
   const spending = yield* ledger.spending
   yield* TeacherPolicy.check(spending.teachers)
   const contamination = yield* contaminationOf(index, contaminated)

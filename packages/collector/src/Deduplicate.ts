@@ -45,10 +45,9 @@ const bandCount = 16
 const bandRows = 4
 
 /** Hash functions of the family `a·x + b`, with odd `a`. */
-const functions = Array.from({ length: bandCount * bandRows }, (_, index) => ({
-  factor: mixed(2 * index + 1) | 1,
-  offset: mixed(2 * index + 2)
-}))
+const functionCount = bandCount * bandRows
+const factors = Int32Array.from({ length: functionCount }, (_, index) => mixed(2 * index + 1) | 1)
+const offsets = Int32Array.from({ length: functionCount }, (_, index) => mixed(2 * index + 2))
 
 /**
  * What of a prompt is compared: what its user said, and what was said before.
@@ -103,15 +102,14 @@ export const jaccard = (one: ReadonlySet<number>, other: ReadonlySet<number>): n
 }
 
 /** The least value of each function: used by one text at a time. */
-const least = new Uint32Array(functions.length)
+const least = new Uint32Array(functionCount)
 
 /** The bands of a text, and one more that only equal texts share. */
 const bandsOf = (text: string): ReadonlyArray<number> => {
   least.fill(0xffffffff)
   for (const shingle of shingles(text)) {
-    for (let index = 0; index < functions.length; index++) {
-      const { factor, offset } = functions[index]!
-      const value = (Math.imul(shingle, factor) + offset) >>> 0
+    for (let index = 0; index < functionCount; index++) {
+      const value = (Math.imul(shingle, factors[index]!) + offsets[index]!) >>> 0
       if (value < least[index]!) least[index] = value
     }
   }

@@ -134,8 +134,10 @@ export type Asked = Pick<Request, "teacher" | "settings">
  * @since 0.1.0
  */
 export interface Counts {
-  /** Lines of the input that are not empty; those of traffic included. */
+  /** Lines of the input that are not empty, and the calls of traffic. */
   readonly lines: number
+  /** How many of the lines are calls of traffic, which stand in no file. */
+  readonly traffic: number
   /** Lines that became items. */
   readonly items: number
   /** Lines that did not, by reason. */
@@ -265,6 +267,8 @@ export class Ledger extends Context.Service<
     /** Something that is said of the whole collection, as JSON; `undefined` when it was not. */
     readonly read: (name: string) => Effect.Effect<unknown, LedgerError>
     readonly write: (name: string, value: unknown) => Effect.Effect<void, LedgerError>
+    /** Does what would be done again anyway, were it lost: its writes are not waited for, and those of others after it are. */
+    readonly relaxed: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | LedgerError, R>
     /** Plans lines with so many samples each; a line that is there already must be the same. Equal prompts are planned once. */
     readonly plan: (lines: ReadonlyArray<PlannedLine>, samples: number) => Effect.Effect<void, LedgerError>
     /** Makes calls that were in flight, and those whose failure may pass, due again; says how many were in flight. */
@@ -715,6 +719,14 @@ const make = Effect.fnUntraced(function* (
             ON CONFLICT (name) DO UPDATE SET value = excluded.value`
         )
       ),
+    relaxed: (effect) =>
+      options.survives === "process"
+        ? effect
+        : Effect.acquireUseRelease(
+            orSaid(sql`PRAGMA synchronous = NORMAL`),
+            () => effect,
+            () => Effect.orDie(sql`PRAGMA synchronous = FULL`)
+          ),
     plan: (lines, samples) =>
       Effect.mapError(sql.withTransaction(plan(lines, samples)), (error) =>
         error instanceof LedgerError ? error : said(error)
@@ -865,8 +877,8 @@ const make = Effect.fnUntraced(function* (
     ),
     counts: orSaid(
       Effect.gen(function* () {
-        const [total] = yield* sql<{ readonly lines: number; readonly items: number }>`
-          SELECT count(*) AS lines, count(*) FILTER (WHERE EXISTS (SELECT 1 FROM sample WHERE sample.item = item.row)) AS items
+        const [total] = yield* sql<{ readonly lines: number; readonly traffic: number; readonly items: number }>`
+          SELECT count(*) AS lines, count(*) - count(line) AS traffic, count(*) FILTER (WHERE EXISTS (SELECT 1 FROM sample WHERE sample.item = item.row)) AS items
           FROM item`
         const lines = yield* sql<{ readonly name: string; readonly count: number }>`
           SELECT reason AS name, count(*) AS count FROM item
@@ -878,6 +890,7 @@ const make = Effect.fnUntraced(function* (
           GROUP BY 1 ORDER BY 1`
         return {
           lines: total!.lines,
+          traffic: total!.traffic,
           items: total!.items,
           linesRejected: counted(lines),
           samples: { ...none, ...counted(states) },

@@ -159,6 +159,9 @@ describe("Collector", () => {
         again.manifest?.files.map(({ sha256 }) => sha256),
         files
       )
+      writeFileSync(prompts, readFileSync(prompts, "utf8").split("\n").slice(0, 20).join("\n"))
+      const shorter = yield* Collector.run(resume).pipe(Effect.flip, Effect.provide(services(ledger)))
+      assert.include(shorter.message, "has 20 lines, and had 30")
       const other = yield* Collector.run({ ...resume, samples: 3 }).pipe(Effect.flip, Effect.provide(services(ledger)))
       assert.include(other.message, "was begun with 2 samples")
       assert.isAbove(read("openai-chat/train.jsonl").length, 20)
