@@ -22,6 +22,7 @@ import { begin, httpClient, json } from "./internal/exchange.ts"
 import { call, type Queue, type Status } from "./internal/imageQueue.ts"
 import { sentOf, urlOf } from "./internal/pictureFile.ts"
 import { requiredKey } from "./internal/settings.ts"
+import { bytesOf, fresh, headersOf, refuse } from "./internal/webhookScheme.ts"
 import type { MissingKey } from "./MissingKey.ts"
 import type { ModelProvider, ModelRequest } from "./Models.ts"
 import * as Webhook from "./Webhook.ts"
@@ -205,7 +206,7 @@ export const layerKeys = (options: { readonly url?: string } = {}): Layer.Layer<
     Keys,
     Effect.gen(function* () {
       const client = yield* httpClient
-      const none = () => Webhook.scheme.refuse("fal", new Webhook.NoKeys(), "fal's keys cannot be fetched")
+      const none = () => refuse("fal", new Webhook.NoKeys(), "fal's keys cannot be fetched")
       let known: { readonly keys: ReadonlyArray<string>; readonly until: number } | undefined
       const fetch = Effect.gen(function* () {
         const exchange = yield* begin(client, { provider: "fal", model: "keys", prompt: { content: [] } })
@@ -235,7 +236,6 @@ export const receive = Effect.fnUntraced(function* (
   options: { readonly name?: string } = {}
 ): Effect.fn.Return<void, Webhook.WebhookRefused, Webhook.Inbox | Keys> {
   const name = options.name ?? "fal"
-  const { bytesOf, fresh, headersOf, refuse } = Webhook.scheme
   const {
     "x-fal-webhook-request-id": id,
     "x-fal-webhook-signature": signature,

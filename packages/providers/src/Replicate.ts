@@ -21,6 +21,7 @@ import { begin, type Exchange, httpClient, json } from "./internal/exchange.ts"
 import { call, type Queue, type Status } from "./internal/imageQueue.ts"
 import { sentOf, urlOf } from "./internal/pictureFile.ts"
 import { requiredKey } from "./internal/settings.ts"
+import { bytesOf, refuse } from "./internal/webhookScheme.ts"
 import type { MissingKey } from "./MissingKey.ts"
 import type { ModelProvider, ModelRequest } from "./Models.ts"
 import * as Webhook from "./Webhook.ts"
@@ -182,7 +183,6 @@ export const receive = Effect.fnUntraced(function* (
   options: { readonly secret: Redacted.Redacted; readonly name?: string }
 ): Effect.fn.Return<void, Webhook.WebhookRefused, Webhook.Inbox> {
   const name = options.name ?? "replicate"
-  const { bytesOf, refuse } = Webhook.scheme
   yield* Webhook.verifyStandard(name, incoming, Redacted.value(options.secret))
   const said = yield* Effect.try({
     try: () => JSON.parse(bytesOf(incoming.body).toString()) as unknown,

@@ -6,8 +6,9 @@
  *
  * @since 0.1.0
  */
-import { createHmac, timingSafeEqual } from "node:crypto"
-import { Clock, Context, Deferred, Duration, Effect, Layer, Schema } from "effect"
+import { createHmac } from "node:crypto"
+import { Context, Deferred, Duration, Effect, Layer, Schema } from "effect"
+import { bytesOf, equal, fresh, headersOf, refuse } from "./internal/webhookScheme.ts"
 
 // ---------------------------------------------------------------------------------------------------------------
 // Errors
@@ -67,9 +68,6 @@ export class WebhookRefused extends Schema.TaggedError<WebhookRefused>()("Webhoo
   message: Schema.String
 }) {}
 
-const refuse = (provider: string, reason: WebhookRefused["reason"], why: string) =>
-  new WebhookRefused({ provider, reason, message: `A webhook for ${provider} was refused: ${why}.` })
-
 // ---------------------------------------------------------------------------------------------------------------
 // Verifying
 // ---------------------------------------------------------------------------------------------------------------
@@ -84,42 +82,6 @@ export interface Incoming {
   readonly headers: { readonly [name: string]: string | ReadonlyArray<string> | undefined }
   readonly body: string | Uint8Array
 }
-
-/** The headers of a scheme, all of them there. */
-const headersOf = <const Names extends ReadonlyArray<string>>(
-  provider: string,
-  { headers }: Incoming,
-  names: Names
-): Effect.Effect<{ readonly [Name in Names[number]]: string }, WebhookRefused> => {
-  const lower = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
-  const found: { [name: string]: string } = {}
-  for (const name of names) {
-    const value = lower.get(name)
-    const text = typeof value === "string" ? value : value?.[0]
-    if (text === undefined || text === "") {
-      return Effect.fail(refuse(provider, new MissingHeader({ header: name }), `it has no header ${name}`))
-    }
-    found[name] = text
-  }
-  return Effect.succeed(found as { readonly [Name in Names[number]]: string })
-}
-
-/** Neither older nor newer than the tolerance. */
-const fresh = (provider: string, timestamp: string, tolerance: Duration.Input): Effect.Effect<void, WebhookRefused> =>
-  Effect.flatMap(Clock.currentTimeMillis, (now) => {
-    const seconds = /^\d{1,12}$/.test(timestamp) ? Number(timestamp) : Number.NaN
-    const age = now / 1000 - seconds
-    if (Math.abs(age) <= Duration.toMillis(Duration.fromInputUnsafe(tolerance)) / 1000) return Effect.void
-    const ageSeconds = Number.isNaN(age) ? Number.MAX_SAFE_INTEGER : Math.round(age)
-    return Effect.fail(
-      refuse(provider, new StaleTimestamp({ ageSeconds }), `it was signed ${ageSeconds} s ago, by its own account`)
-    )
-  })
-
-const bytesOf = (body: Incoming["body"]): Buffer => (typeof body === "string" ? Buffer.from(body) : Buffer.from(body))
-
-const equal = (one: Uint8Array, other: Uint8Array): boolean =>
-  one.length === other.length && timingSafeEqual(one, other)
 
 /**
  * How far a signature's time may be from now.
@@ -157,9 +119,6 @@ export const verifyStandard = Effect.fnUntraced(function* (
     })
   if (!holds) return yield* refuse(provider, new WrongSignature(), "its signature is not the provider's")
 })
-
-/** @internal What other schemes are made of. */
-export const scheme = { bytesOf, fresh, headersOf, refuse }
 
 // ---------------------------------------------------------------------------------------------------------------
 // The inbox

@@ -1,10 +1,11 @@
 import { NodeFileSystem } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
 import { Reply } from "@interlock/core"
-import { Journal, ModelError, Part, type Prompt } from "@interlock/model"
-import { Effect, FileSystem, Layer, Stream } from "effect"
-import { Cassette, Models } from "../src/index.ts"
+import { Catalogue, Image, Journal, ModelError, Part, type Prompt } from "@interlock/model"
+import { Context, Effect, FileSystem, Layer, Stream } from "effect"
+import { Cassette, Models, OfflineImageModel } from "../src/index.ts"
 import { canary, facts, flow, key, models } from "./fixture.ts"
+import * as pictures from "./images.ts"
 import { type Scene, wire } from "./wire.ts"
 
 const temporary = Effect.map(
@@ -36,6 +37,32 @@ describe("a cassette", () => {
       expect(whole).toMatchObject({ text: "Hello, world", finishReason: "stop", usage: { outputTokens: { total: 3 } } })
       expect(server.seen).toHaveLength(1)
     }).pipe(Effect.provide(files))
+  )
+
+  it.effect("replays pictures, with those of the work in progress, and tells requests for others apart", () =>
+    Effect.gen(function* () {
+      const path = yield* temporary
+      const asked = (seed: number) =>
+        pictures.facts({ provider: "offline", model: "offline-image" }, "a red heart", {
+          size: "64x64",
+          seed,
+          partialImages: 1
+        })
+      const real = Models.layer([OfflineImageModel.make()])
+      const ask = (seed: number) => Stream.runCollect(pictures.draw.stream(asked(seed)))
+      const [drawn, again, whole, other] = yield* Effect.gen(function* () {
+        const drawn = yield* Effect.provide(ask(1), recording(path, real))
+        const replayed = yield* Layer.build(replaying(path))
+        return yield* Effect.provideContext(
+          Effect.all([Effect.succeed(drawn), ask(1), pictures.draw.run(asked(1)), Effect.flip(ask(2))]),
+          Context.merge(replayed, yield* Effect.context<Catalogue.Catalogue>())
+        )
+      }).pipe(Effect.provide(Catalogue.layer))
+      expect(again).toEqual(drawn)
+      expect(whole).toEqual(drawn.reduce(Image.protocol.append, Image.empty))
+      expect(whole.images).toHaveLength(1)
+      expect(other).toMatchObject({ _tag: "ModelError", reason: { _tag: "BadRequest" } })
+    }).pipe(Effect.provide(files), Effect.scoped)
   )
 
   it.effect("replays a whole reply live", () =>

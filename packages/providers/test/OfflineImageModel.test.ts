@@ -4,7 +4,7 @@ import { Models, OfflineImageModel } from "@interlock/providers"
 import { Effect, Layer, Stream } from "effect"
 import fc from "fast-check"
 import sharp from "sharp"
-import { place } from "../src/internal/picture/compose.ts"
+import { compose, place } from "../src/internal/picture/compose.ts"
 import { joinArabic, lettering } from "../src/internal/picture/lettering.ts"
 import { kinds, makeRandom } from "../src/internal/picture/paint.ts"
 import { read } from "../src/internal/picture/scene.ts"
@@ -204,6 +204,15 @@ describe("pictures", () => {
       expect(three.blue).toBeGreaterThan(800)
     })
   )
+
+  it("ask no machine for a font: there is no text in what is drawn, whatever the prompt says", async () => {
+    const letter = await lettering()
+    for (const prompt of ["three red circles", 'a house, "你好 <text>"', "<text>hello</text>", "zzz"]) {
+      const picture = compose(read(prompt), { prompt, seed: 1, width: 64, height: 64, sketch: false, letter })
+      const drawn = [picture.defs, picture.background, ...picture.things, picture.foreground].join("")
+      expect(drawn).not.toMatch(/<text|<tspan|font-family|foreignObject|<image|href/)
+    }
+  })
 
   it.effect("cost what the catalogue says, and leave their digests in the journal", () =>
     Effect.gen(function* () {
