@@ -8,6 +8,11 @@ import { hash } from "node:crypto"
 
 const sha256 = (bytes: Uint8Array): Uint8Array => hash("sha256", bytes, "buffer")
 
+// Messages are put together here and hashed at once, so that no memory is taken for each of them.
+const leafMessage = Buffer.alloc(65_536)
+const nodeMessage = Buffer.alloc(65)
+nodeMessage[0] = 1
+
 /**
  * The hash of a leaf, `SHA-256(0x00 || bytes)`: RFC 9162, section 2.1.1.
  *
@@ -15,10 +20,9 @@ const sha256 = (bytes: Uint8Array): Uint8Array => hash("sha256", bytes, "buffer"
  * @since 0.1.0
  */
 export const leafHash = (bytes: Uint8Array): Uint8Array => {
-  const message = Buffer.allocUnsafe(bytes.length + 1)
-  message[0] = 0
+  const message = bytes.length < leafMessage.length ? leafMessage : Buffer.alloc(bytes.length + 1)
   message.set(bytes, 1)
-  return sha256(message)
+  return sha256(message.subarray(0, bytes.length + 1))
 }
 
 /**
@@ -28,11 +32,9 @@ export const leafHash = (bytes: Uint8Array): Uint8Array => {
  * @since 0.1.0
  */
 export const nodeHash = (left: Uint8Array, right: Uint8Array): Uint8Array => {
-  const message = Buffer.allocUnsafe(65)
-  message[0] = 1
-  message.set(left, 1)
-  message.set(right, 33)
-  return sha256(message)
+  nodeMessage.set(left, 1)
+  nodeMessage.set(right, 33)
+  return sha256(nodeMessage)
 }
 
 /**

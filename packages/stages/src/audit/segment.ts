@@ -94,10 +94,13 @@ const writeHashes = (hashes: ReadonlyArray<Uint8Array>): Buffer => {
   return Buffer.concat([count, ...hashes])
 }
 
-const readHashes = (bytes: Buffer, offset: number, count: number): ReadonlyArray<Uint8Array> =>
-  Array.from({ length: count }, (_, index) =>
-    Buffer.from(bytes.subarray(offset + index * hashLength, offset + (index + 1) * hashLength))
-  )
+/** Copied, so that hashes that are kept do not keep the whole segment. */
+const readHashes = (bytes: Buffer, offset: number, count: number): ReadonlyArray<Uint8Array> => {
+  const all = new Uint8Array(bytes.subarray(offset, offset + count * hashLength))
+  const hashes: Array<Uint8Array> = []
+  for (let at = 0; at < count * hashLength; at += hashLength) hashes.push(all.subarray(at, at + hashLength))
+  return hashes
+}
 
 const checksum = (bytes: Uint8Array): Buffer => {
   const result = Buffer.alloc(4)
