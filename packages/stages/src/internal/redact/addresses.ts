@@ -136,14 +136,18 @@ export const addresses = (
         })
     }
   }
-  for (const match of runs.length === 0 ? [] : matches(addressCue, text)) {
-    const start = match.index + match[0].length
+  let led = 0
+  for (let i = 0; i < runs.length; i += 2) {
+    const end = runs[i] as number
+    const start = end < led || text.charCodeAt(end - 1) !== 32 ? -1 : cued(text, end)
+    if (start < 0) continue
     toNumber.lastIndex = start
     const place = toNumber.exec(text)
     if (place === null) continue
     const rest = tail.exec(text.slice(start + place[0].length, start + place[0].length + 160))
     const more = rest !== null && /\d|,/.test(rest[0]) ? rest[0].replace(/[\s,]+$/, "").length : 0
-    out.push({ start, end: start + place[0].length + more, type: "STREET_ADDRESS", confidence: 0.7 })
+    led = start + place[0].length + more
+    out.push({ start, end: led, type: "STREET_ADDRESS", confidence: 0.7 })
   }
   if (text.includes("corner of")) {
     for (const match of matches(corner, text)) {
@@ -187,7 +191,23 @@ export const addresses = (
 const flatAhead = new RegExp(`${flat} $`, "iu")
 /** What is said before an address, whatever that looks like. */
 const addressCue =
-  /\b(?:address(?: of [^.\n]{1,60}?)? is|address(?: with|:)|located at|liv(?:e[sd]?|ing) at|return to|sent to\?(?: user:)?|(?:send|ship|deliver)(?:ed)? (?:it |this |them )?to|side of|station is on|office is on)\s+/giu
+  /\b(?:address(?: of [^.\n]{1,60}?)? is|address(?: with|:)|located at|liv(?:e[sd]?|ing) at|return to|sent to\?(?: user:)?|(?:send|ship|deliver)(?:ed)? (?:it |this |them )?to|side of|station is on|office is on)\s+$/iu
+const cueEnds = new Set("is with address: at to to? user: of on".split(" "))
+/** Where the words before a number begin, if they are what follows such a cue; or -1. */
+const cued = (text: string, end: number): number => {
+  let at = end - 1
+  for (let words = 0; words < 9 && at > 0; words++) {
+    const stop = at
+    while (at > 0 && stop - at < 40 && text.charCodeAt(at - 1) > 32) at--
+    if (words > 0 && cueEnds.has(text.slice(at, stop).toLowerCase())) {
+      let start = stop
+      while (text.charCodeAt(start) <= 32) start++
+      if (addressCue.test(text.slice(Math.max(0, start - 84), start))) return start
+    }
+    while (at > 0 && text.charCodeAt(at - 1) <= 32) at--
+  }
+  return -1
+}
 /** Up to six names and a number, with what may stand between. */
 const toNumber =
   /(?:\d{1,6} )?(?:(?:[\p{Lu}][\p{L}\p{M}.'’-]*|and|&|de|del|della|di|du|da|des|van|der|den|von|of|ul\.) ){1,7}\d{1,5}[a-zA-Z]?(?![\w-])/uy

@@ -83,8 +83,27 @@ const isLetter = (code: number): boolean =>
 const named =
   /"(?:full|first|last|given|family|middle|sur|customer|user|contact|patient|employee|display)?[_ -]?name\\*"\s*:\s*\\*"$/i
 
+let lastText = ""
+let lastStart = -1
+let lastFlags = 0
+
 /** The flags of what stands before `start`. */
 export const cuesBefore = (text: string, start: number): number => {
+  if (start !== lastStart || text !== lastText) {
+    lastFlags = readCues(text, start)
+    lastText = text
+    lastStart = start
+  }
+  return lastFlags
+}
+
+/** Does not keep a text longer than it is needed. */
+export const forgetCues = (): void => {
+  lastText = ""
+  lastStart = -1
+}
+
+const readCues = (text: string, start: number): number => {
   let end = start
   const last = text.charCodeAt(end - 1)
   let flags = 0

@@ -143,7 +143,7 @@ const structured = (
         identify(text, i, out, minimum, only)
         const stop = ibanEnd(text, i)
         if (stop > 0) out.push({ start: i, end: stop, type: "IBAN_CODE", confidence: 0.97 })
-        if (size <= 4 && (joint === 46 || joint === 58)) ip(text, i, out)
+        if (size <= 4 && (joint === 58 || (joint === 46 && isDigit(text.charCodeAt(end + 1))))) ip(text, i, out)
       }
     }
     if (

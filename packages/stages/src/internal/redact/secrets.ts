@@ -203,7 +203,7 @@ export const connections = (text: string, out: Array<Found>): void => {
       confidence: 0.99
     })
   }
-  if (/password=|pwd=|accountkey=|sharedaccesskey=/i.test(text)) {
+  if (text.includes("=") && /password=|pwd=|accountkey=|sharedaccesskey=/i.test(text)) {
     for (const match of text.matchAll(setting)) {
       out.push({ start: match.index, end: match.index + match[0].length, type: "CONNECTION_STRING", confidence: 0.9 })
     }

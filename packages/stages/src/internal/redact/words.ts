@@ -1,6 +1,6 @@
 /** Names of people, places and organisations by gazetteer, shape and context; forms of address, ages, nationalities and days. */
 import * as Cue from "./cues.ts"
-import { cuesBefore } from "./cues.ts"
+import { cuesBefore, forgetCues } from "./cues.ts"
 import * as Gazetteer from "./gazetteer.ts"
 import {
   knownCities,
@@ -259,7 +259,9 @@ const hashOf = (word: string): number => {
   return hash
 }
 const article = hashOf("the")
-const beforePlaces = new Set(["in", "to", "from", "of", "is", "me"].map(hashOf))
+/** By the last bits of their hashes; another short word with the same bits does no harm. */
+const beforePlaces = new Uint8Array(4096)
+for (const word of ["in", "to", "from", "of", "is", "me"]) beforePlaces[hashOf(word) & 4095] = 1
 
 /** The words that may matter: those with a capital, and those that a list knows. */
 const tokens = (text: string): { readonly list: ReadonlyArray<Token>; readonly upper: boolean } => {
@@ -285,6 +287,7 @@ const tokens = (text: string): { readonly list: ReadonlyArray<Token>; readonly u
       const kind = classOf(code)
       if (kind === 3) {
         // An apostrophe or a hyphen between letters belongs to the word; the short endings after an apostrophe do not.
+        if (code === 32) break
         const joined = classOf(text.charCodeAt(i + 1)) !== 3 && i + 1 < length
         if (code === 45 && joined) {
           hash = mix(hash, code)
@@ -322,7 +325,7 @@ const tokens = (text: string): { readonly list: ReadonlyArray<Token>; readonly u
     if (shape !== "l" || ((flag & telling) !== 0 && ((flag & (Stop | Common)) === 0 || (flag & kept) !== 0)))
       list.push({ start, end: i, flag, shape })
     else if (flag === 0 && start === behind && i - start > 3) list.push({ start, end: i, flag: Unheard, shape })
-    if (i - start < 5 && (beforePlaces.has(hash) || (start === behind && hash === article))) behind = i + 1
+    if (i - start < 5 && (beforePlaces[hash & 4095] === 1 || (start === behind && hash === article))) behind = i + 1
   }
   return { list, upper: upperWords > words / 2 }
 }
@@ -497,6 +500,7 @@ export const words = (text: string, out: Array<Found>, minimum: number): void =>
     if (token.shape === "l") i = lowers(text, list, i, push)
   }
   if (!code) repeated(text, list, out, push)
+  forgetCues()
 }
 
 /** The words that are no part of an identifier or an address that was found before. */
