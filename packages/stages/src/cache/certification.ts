@@ -152,12 +152,10 @@ export const make = (options: CertificationOptions): Effect.Effect<() => Certifi
       }
       current = off
       for (const cut of cuts.slice(Math.floor(cuts.length * start))) {
+        // Where a single wrong answer would decide there are too few to tell, and no test is made.
+        if (upperBound(1, cut.count, confidence) > alpha) continue
         const bound = upperBound(cut.wrong, cut.count, confidence)
-        if (bound > alpha) {
-          // At the top there may be too few to tell: going on is no second look, since nothing has passed or failed.
-          if (upperBound(0, cut.count, confidence) > alpha) continue
-          break
-        }
+        if (bound > alpha) break
         current = { threshold: Math.max(cut.threshold, 1 - worst * alpha), bound, judged: Math.floor(cut.count) }
       }
     }
