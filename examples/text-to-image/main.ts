@@ -11,13 +11,15 @@ import { Argument, Command, Flag } from "effect/cli"
 import { cast, models, services } from "./models.ts"
 import { type Asked, readPrompts } from "./order.ts"
 import { page } from "./page.ts"
-import { folderOf, Gallery, layerSigner, nameOf } from "./provenance.ts"
+import { folderOf, Gallery, layerSigner, nameOf, problemOf } from "./provenance.ts"
 import { type Result, run } from "./run.ts"
 import { contactSheet } from "./sheet.ts"
 import { Witness } from "./studio.ts"
 import { type Summary, summarise } from "./summary.ts"
 
 const home = resolve(import.meta.dirname, "../../.interlock/text-to-image")
+
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`
 
 const sheetOf = Effect.fnUntraced(function* (results: ReadonlyArray<Result>, folder: string) {
   const files = yield* FileSystem.FileSystem
@@ -38,7 +40,9 @@ const sheetOf = Effect.fnUntraced(function* (results: ReadonlyArray<Result>, fol
     )
   )
   const pictures = rows.reduce((sum, { frames }) => sum + frames.length, 0)
-  return yield* Effect.promise(() => contactSheet(`${rows.length} prompts, ${pictures} pictures`, rows))
+  return yield* Effect.promise(() =>
+    contactSheet(`${counted(rows.length, "prompt")}, ${counted(pictures, "picture")}`, rows)
+  )
 })
 
 const told = (results: ReadonlyArray<Result>, summary: Summary, folder: string): string => {
@@ -55,12 +59,30 @@ const told = (results: ReadonlyArray<Result>, summary: Summary, folder: string):
   })
   return `${lines.join("\n")}
 
-${summary.pictures} pictures of ${summary.prompts} prompts${summary.refused === 0 ? "" : `, ${summary.refused} refused`}; ${summary.modelCalls} model calls, ${summary.kept} answers from earlier runs; ${Cost.format(summary.costUsd)}, saved ${Cost.format(summary.savedUsd)}.
+${counted(summary.pictures, "picture")} of ${counted(summary.prompts, "prompt")}${summary.refused === 0 ? "" : `, ${summary.refused} refused`}; ${summary.modelCalls} model calls, ${summary.kept} answers from earlier runs; ${Cost.format(summary.costUsd)}, saved ${Cost.format(summary.savedUsd)}.
 ${summary.leakage}
 Audit log: ${summary.audit.verified} of ${summary.audit.records} records verified${summary.audit.valid ? "." : ", and it is NOT as it was signed."}
 
 The report as a page: ${join(folder, "index.html")}`
 }
+
+/** Checks every record of a folder, and the picture beside it. */
+const verifyFolder = Effect.fnUntraced(function* (folder: string) {
+  const files = yield* FileSystem.FileSystem
+  const names = yield* Effect.orElseSucceed(files.readDirectory(folder, { recursive: true }), () => [])
+  const paths = names.filter((name) => name.endsWith(".json")).map((name) => join(folder, name))
+  const problems = yield* Effect.forEach(paths, (path) =>
+    Effect.gen(function* () {
+      const text = yield* files.readFileString(path)
+      const picture = yield* files.readFile(path.replace(/\.json$/, ".png"))
+      const problem = yield* Effect.try({ try: () => problemOf(JSON.parse(text), picture), catch: () => "unreadable" })
+      return problem === undefined ? [] : [`${path}: ${problem}`]
+    }).pipe(Effect.catch(() => Effect.succeed([`${path}: the record or its picture cannot be read`])))
+  )
+  for (const problem of problems.flat()) yield* Console.error(problem)
+  yield* Console.log(`${paths.length - problems.flat().length} of ${paths.length} pictures are as they were signed`)
+  if (problems.flat().length > 0) return yield* new Workload.Incomplete({ message: "not all are as they were signed" })
+})
 
 const positive = (most: number) => Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: most })))
 
@@ -106,12 +128,17 @@ const textToImage = Command.make(
       Flag.withSchema(positive(100)),
       Flag.withDefault(2)
     ),
+    verify: Flag.Boolean("verify").pipe(
+      Flag.withDescription("Draw nothing; check that the pictures and records of the folder are as they were signed"),
+      Flag.withDefault(false)
+    ),
     json: Flag.Boolean("json").pipe(
       Flag.withDescription("Print the report as one JSON object"),
       Flag.withDefault(false)
     )
   },
   Effect.fnUntraced(function* (flags) {
+    if (flags.verify) return yield* verifyFolder(flags.out)
     const { asked, bad } =
       flags.words.length > 0
         ? { asked: [{ id: "picture", line: 1, prompt: flags.words.join(" "), personal: [] } satisfies Asked], bad: [] }

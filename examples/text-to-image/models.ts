@@ -9,6 +9,7 @@ import { CheckPolicy } from "@interlock/stages/checkRequest"
 import { layerStoreMemory, layer as limits } from "@interlock/stages/limit"
 import { Detector } from "@interlock/stages/redact/detector"
 import { Vault } from "@interlock/stages/redact/vault"
+import { layerBudget } from "@interlock/stages/retry"
 import { layerRules } from "@interlock/stages/selectModel"
 import { Effect, Layer, Redacted } from "effect"
 import { keeping, layerFolder } from "./steps.ts"
@@ -80,6 +81,7 @@ export const services = (options: { readonly steps: string; readonly disk: Disk.
     Vault.layerMemory,
     layerFolder(options.steps),
     layerPolicy(keeping),
+    layerBudget(),
     // A model that gives shorter answers than that is asked for what it gives.
     Layer.succeed(CheckPolicy, ParameterPolicy.clamp),
     limits({ limits: [atOnce], whenExceeded: { wait: "10 minutes" } }).pipe(Layer.provide(layerStoreMemory)),

@@ -10,7 +10,7 @@ const escape = (text: string): string =>
 const style = `
 :root{color-scheme:light dark;--back:#faf8f4;--card:#fff;--ink:#2a2622;--faint:#6f685f;--line:#e6e0d6;--good:#1f8a5b;--bad:#b3402e}
 @media (prefers-color-scheme:dark){:root{--back:#171614;--card:#211f1d;--ink:#ece8e2;--faint:#a49c91;--line:#383430;--good:#4cc094;--bad:#e58370}}
-*{box-sizing:border-box}
+*{box-sizing:border-box}a{color:inherit}
 body{margin:0;background:var(--back);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
 main{max-width:1180px;margin:0 auto;padding:24px 16px 48px}
 h1{font-size:26px;margin:0 0 4px}h2{font-size:17px;margin:0 0 4px}
@@ -73,7 +73,7 @@ const section = ({ asked, outcome, records, steps }: Result): string => {
   return `<section><h2>${escape(asked.id)}</h2><p>${escape(asked.prompt)}</p>${
     record === undefined
       ? ""
-      : `<p class="faint">As it left: ${escape(record.prompt.text)}<br>Written out: ${escape(record.expanded)}</p>`
+      : `<p class="faint">${record.prompt.text === asked.prompt ? "" : `As it left: ${escape(record.prompt.text)}<br>`}Written out: ${escape(record.expanded)}</p>`
   }${steps.caption === undefined || steps.caption.text === "" ? "" : `<p>Caption: ${escape(steps.caption.text)}</p>`}${ended}${failed.join("")}<div class="pictures">${figures.join("")}</div>${why}</section>`
 }
 

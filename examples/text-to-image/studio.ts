@@ -32,6 +32,7 @@ import { codeOf as jsonOf } from "@interlock/stages/judge"
 import { limit } from "@interlock/stages/limit"
 import { redact } from "@interlock/stages/redact"
 import * as Redaction from "@interlock/stages/redact/policy"
+import { retry } from "@interlock/stages/retry"
 import { selectModelUnclassified } from "@interlock/stages/selectModel"
 import { Context, Effect, Result, Schema, Stream } from "effect"
 import sharp from "sharp"
@@ -127,6 +128,7 @@ export const expand = Pipeline.make("expand", { input, protocol: Chat.protocol }
   .use(checkRequest)
   .use(step("expand", "1", { studio: writer }))
   .use(cache)
+  .use(retry)
   .use(limit)
   .use(dated)
   .use(witness)
@@ -153,6 +155,7 @@ export const picture = Pipeline.make("picture", { input, protocol: Image.protoco
   .use(cache)
   .use(partials)
   .use(checkImageRequest)
+  .use(retry)
   .use(limit)
   .use(dated)
   .use(witness)
@@ -266,6 +269,7 @@ export const eye = Pipeline.make("eye", { input, protocol: Chat.protocol })
   .use(checkRequest)
   .use(step("eye", "1"))
   .use(cache)
+  .use(retry)
   .use(limit)
   .use(dated)
   .use(witness)
@@ -357,6 +361,7 @@ export const caption = Pipeline.make("caption", { input, protocol: Chat.protocol
   .use(checkRequest)
   .use(step("caption", "1", { studio: writer }))
   .use(cache)
+  .use(retry)
   .use(limit)
   .use(dated)
   .use(witness)

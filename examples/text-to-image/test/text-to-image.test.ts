@@ -31,7 +31,7 @@ const start = (flags: ReadonlyArray<string>, more: { readonly folder?: string; r
   })
 
 const inFolder = async (use: (folder: string) => Promise<void>, beside = tmpdir()) => {
-  const folder = mkdtempSync(join(beside, "text-to-image-"))
+  const folder = mkdtempSync(join(beside, "test-"))
   try {
     await use(folder)
   } finally {
@@ -99,18 +99,18 @@ describe("text to image", () => {
           assert.notMatch(readFileSync(file, "latin1"), /Keller|example\.org|Weber|901820/, file)
         }
 
+        // A picture that is put in the place of another is told.
+        writeFileSync(join(folder, "out", "stars", "seed-1.png"), png)
+        const verified = await start(["--verify", "--out", join(folder, "out")])
+        assert.strictEqual(verified.code, 1)
+        assert.include(verified.output, "9 of 10 pictures are as they were signed")
+        assert.match(verified.errors, /stars.seed-1\.json: the picture is not the one that was recorded/)
+
         // The same again: no model is asked, and the same pictures and records come of it.
         const second = await start(flags)
         assert.include(second.output, "0 model calls, 20 answers from earlier runs; $0.0000")
         assert.deepStrictEqual(recordOf(folder, "bicycle/seed-1"), recorded)
         assert.deepStrictEqual(readFileSync(join(folder, "out", "bicycle", "seed-1.png")), png)
-
-        // One more picture of the same prompts: it is drawn and looked at, the others are there.
-        const more = JSON.parse(
-          (await start([...folders(folder), "--size", "240x160", "--count", "3", "--json"])).output
-        )
-        assert.strictEqual(more.calls["offline/offline-image"], 5)
-        assert.strictEqual(more.scored, 5)
       }),
     patience
   )
@@ -148,16 +148,23 @@ describe("text to image", () => {
         edit("score.ts", "const leastContrast = 0.09", "const leastContrast = 0.08")
         assert.deepInclude(await run(), { scored: 10, modelCalls: 0 })
 
-        // Two stages of one's own: a rule more, and a style. What the new style changes is drawn again.
+        // Two stages as the README changes them, and a style. What the new style changes is drawn again.
         edit(
           "policy.ts",
           "export const rules: ReadonlyArray<Rule> = [",
           'export const rules: ReadonlyArray<Rule> = [{ name: "stars", reason: "no stars", every: [/stars/] },'
         )
         edit("writer.ts", "Storybook illustration, soft shapes.`\n}\n\n// ---", "Woodcut, strong lines.`\n}\n\n// ---")
+        edit("studio.ts", "other.score > one.score ? other : one", "other.score < one.score ? other : one")
         const after = JSON.parse((await start(flags, { folder: copy })).output)
         assert.strictEqual(after.refused, 2)
         assert.strictEqual(after.calls["offline/offline-image"], 6)
+        for (const { pictures } of after.results as ReadonlyArray<{
+          pictures: Array<{ picked: boolean; score: number }>
+        }>) {
+          const worst = Math.min(...pictures.map(({ score }) => score))
+          for (const { picked, score } of pictures) if (picked) assert.strictEqual(score, worst)
+        }
         assert.isUndefined(after.results.find(({ id }: { id: string }) => id === "stars").caption)
       },
       resolve(example, "..")
@@ -187,22 +194,16 @@ describe("text to image", () => {
     () =>
       inFolder(async (folder) => {
         const mine = join(folder, "mine.jsonl")
-        writeFileSync(
-          mine,
-          ['{"prompt":"A green apple"}', '{"prompt":7}', "", '{"id":"1","prompt":"Two cups"}'].join("\n")
-        )
-        const own = await start([...folders(folder), ...small, "--prompts", mine, "--json"])
-        assert.strictEqual(own.code, 1)
-        assert.include(own.errors, `${mine}: Line 2 is not a prompt`)
-        assert.include(own.errors, 'Line 4 is not a prompt: its id "1" is that of line 1')
-        assert.deepInclude(JSON.parse(own.output), { prompts: 1, pictures: 2, badLines: 2 })
-
-        const large = await start([...folders(folder), "--size", "9000x9000", "A", "cup"])
-        assert.strictEqual(large.code, 1)
-        assert.include(large.output, "offline/offline-image does not make images with size = 9000x9000: allowed is")
-        const missing = await start(["--prompts", join(folder, "nowhere.jsonl")])
-        assert.strictEqual(missing.code, 1)
-        assert.include(missing.errors, "nowhere.jsonl cannot be read")
+        const rows = ['{"prompt":"A green apple"}', '{"prompt":7}', "", '{"id":"1","prompt":"Two cups"}']
+        writeFileSync(mine, rows.join("\n"))
+        const flags = [...folders(folder), "--size", "9000x9000", "--prompts", mine, "--json"]
+        const { code, errors, output } = await start(flags)
+        assert.strictEqual(code, 1)
+        assert.include(errors, `${mine}: Line 2 is not a prompt`)
+        assert.include(errors, 'Line 4 is not a prompt: its id "1" is that of line 1')
+        const { badLines, failed, prompts, results } = JSON.parse(output)
+        assert.deepStrictEqual({ badLines, failed, prompts }, { badLines: 2, failed: 1, prompts: 1 })
+        assert.include(results[0].message, "size = 9000x9000")
       }),
     patience
   )
