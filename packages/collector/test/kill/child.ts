@@ -57,7 +57,8 @@ const teacher = Pipeline.make("teacher", { input: [RawPrompt, Caller], protocol:
   )
 
 const services = Layer.mergeAll(
-  Ledger.layer({ filename: ledger, reserveBytes: 2 ** 16 }),
+  // A kill is the death of a process: what it wrote need not have reached the disk to survive it.
+  Ledger.layer({ filename: ledger, reserveBytes: 2 ** 16, survives: "process" }),
   layerRules([lengthBetween(1, 500)]),
   Collector.StepRunner.layer,
   Layer.succeed(Detector, { name: "none", detect: () => Effect.succeed([]) }),
