@@ -5,11 +5,8 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
-import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Catalogue } from "@interlock/model"
-import { Effect } from "effect"
-import { write } from "../cassettes/write.ts"
+import { answers } from "../cassettes/answers.ts"
 import { best } from "../repair.ts"
 import { exerciseOf } from "../requirement.ts"
 import { requirements } from "../requirements.ts"
@@ -164,24 +161,26 @@ describe("code generation", () => {
         assert.include(changed, "temperature: 0.9")
         writeFileSync(file, changed)
         const mine = join(folder, "mine.jsonl")
-        const some = requirements.slice(0, 3).map((each) => JSON.stringify(each))
+        const some = requirements.slice(1, 3).map((each) => JSON.stringify(each))
         writeFileSync(mine, some.join("\n"))
         const flags = ["--requirements", mine, "--report", join(folder, "report")]
         const { code, errors, output } = await start(flags, { main: join(folder, "main.ts") }).ended
         assert.strictEqual(code, 0, errors)
-        assert.include(output, "3 of 3 requirements met")
+        assert.include(output, "2 of 2 requirements met")
       },
       resolve(example, "..")
     ))
 })
 
 describe("the cassette", () => {
-  it("is what its answers make", () =>
-    inFolder(async (folder) => {
-      const path = join(folder, "answers.jsonl")
-      await Effect.runPromise(write(path).pipe(Effect.provide(Catalogue.layer), Effect.provide(NodeServices.layer)))
-      assert.strictEqual(readFileSync(path, "utf8"), readFileSync(join(example, "cassettes/answers.jsonl"), "utf8"))
-    }))
+  it("holds the answers, requirement by requirement, in order", () => {
+    const lines = readFileSync(join(example, "cassettes/answers.jsonl"), "utf8").trimEnd().split("\n")
+    const recorded = lines.map((line) => (JSON.parse(line) as { parts: Array<{ text?: string }> }).parts[0]?.text)
+    assert.deepStrictEqual(
+      recorded,
+      requirements.flatMap(({ id }) => answers[id] ?? [])
+    )
+  })
 })
 
 describe("requirements", () => {

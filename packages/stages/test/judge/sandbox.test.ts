@@ -22,10 +22,13 @@ afterAll(() => {
 const limits: Partial<Limits> = { cpuSeconds: 1, heapMegabytes: 32, outputBytes: 65_536 }
 
 /** What the machine can do is tried out once. */
-const full = Layer.effect(
-  Sandbox,
-  Effect.runSync(Effect.cached(Effect.provide(Sandbox.use(Effect.succeed), layer(limits))))
-)
+const once = (sandbox: Layer.Layer<Sandbox>) =>
+  Layer.effect(Sandbox, Effect.runSync(Effect.cached(Effect.provide(Sandbox.use(Effect.succeed), sandbox))))
+
+const full = once(layer(limits))
+
+/** For programs that come to an end, on a busy machine too. */
+const patient = once(layer({ ...limits, cpuSeconds: 10 }))
 
 const run = (source: string, sandbox: Layer.Layer<Sandbox> = full) =>
   Sandbox.use(({ run }) => run({ files: { "main.mjs": source }, program: { entry: "main.mjs" } })).pipe(
@@ -35,14 +38,17 @@ const run = (source: string, sandbox: Layer.Layer<Sandbox> = full) =>
 /** Tries things, without any fence within the process, and says what came of each: `did …` or the code of the error. */
 const attempt = (bodies: { readonly [name: string]: string }) =>
   Effect.map(
-    run(`import { writeSync } from "node:fs"
+    run(
+      `import { writeSync } from "node:fs"
 const attempts = { ${Object.entries(bodies).map(([name, body]) => `${name}: async () => { ${body} }`)} }
 const said = {}
 for (const [name, attempt] of Object.entries(attempts)) {
   said[name] = await attempt().then((value) => \`did \${value}\`, (error) => error.code ?? error.message)
 }
 writeSync(3, JSON.stringify(said))
-process.exit(0)`),
+process.exit(0)`,
+      patient
+    ),
     ({ results }) => JSON.parse(results) as { readonly [name: string]: string }
   )
 
@@ -142,7 +148,8 @@ describe("a program in the sandbox", () => {
       const bomb = yield* run(
         'import { fork } from "node:child_process"; for (;;) try { fork("main.mjs") } catch (error) { if (error.code !== "ERR_ACCESS_DENIED") console.log(error) }'
       )
-      expect(bomb).toMatchObject({ ended: "Timeout", output: "" })
+      expect(["Timeout", "Memory"]).toContain(bomb.ended)
+      expect(bomb.output).toBe("")
     })
   )
 
@@ -188,7 +195,6 @@ describe("a program in the sandbox", () => {
         expect([channel, flood.ended]).toEqual([channel, "Output"])
         expect(flood.output.length + flood.errors.length + flood.results.length).toBeLessThanOrEqual(65_536)
       }
-      const patient = layer({ ...limits, cpuSeconds: 10 })
       const hungry = "const all = []; for (;;) all.push({ a: [1, 2, 3] })"
       expect(yield* run(hungry, patient)).toMatchObject({ ended: "Memory" })
       expect(yield* run("process.abort()")).toMatchObject({ ended: "Crashed" })

@@ -14,7 +14,7 @@ const sandbox = Layer.effect(
     Effect.cached(
       Effect.provide(
         Sandbox.use(Effect.succeed),
-        layer({ cpuSeconds: 1, wallMillis: 8000, heapMegabytes: 32, outputBytes: 65_536 })
+        layer({ cpuSeconds: 2, wallMillis: 15_000, heapMegabytes: 32, outputBytes: 65_536 })
       )
     )
   )
