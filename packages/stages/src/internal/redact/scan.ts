@@ -8,8 +8,8 @@ import { ibanEnd, identifiersAt, ipAt } from "./identifiers.ts"
 import { phones } from "./phones.ts"
 import { connections, type Found, markedKeyEnd, mayBeginKey, namedSecrets, privateKeys } from "./secrets.ts"
 import { seen } from "./seen.ts"
-import { Cut, Digit, EastAsian, traitsOf } from "./traits.ts"
-import { runsOfDigits, windowsOfDigits } from "./windows.ts"
+import { Cut, EastAsian, traitsOf } from "./traits.ts"
+import { windowsOfDigits } from "./windows.ts"
 import { words } from "./words.ts"
 
 export interface ScanOptions {
@@ -45,23 +45,22 @@ export const scan = (text: string, options: ScanOptions = {}): ReadonlyArray<Fou
   const minimum = options.minimumConfidence ?? 0.5
   const only = options.types === undefined ? undefined : new Set(options.types)
   const found: Array<Found> = []
-  const traits = traitsOf(text)
-  const runs = traits & Digit ? runsOfDigits(text) : []
+  const { bits, runs, codeSigns } = traitsOf(text)
   structured(text, runs, found, minimum, only)
   const windows = windowsOfDigits(text, runs)
   dates(text, runs, found)
   if (only === undefined || wordTypes.some((type) => only.has(type))) {
     addresses(text, runs, windows, found, minimum)
-    words(text, found, minimum)
+    words(text, codeSigns, found, minimum)
     firmAbove(text, found)
-    if (traits & EastAsian) chinese(text, found)
+    if (bits & EastAsian) chinese(text, found)
   }
   // Last, because numbers of what was found need not be tried as telephones.
   phones(text, windows, found, minimum)
-  const whole = traits & Cut ? seen(text) : undefined
+  const whole = bits & Cut ? seen(text) : undefined
   if (whole !== undefined) {
     const hidden: Array<Found> = []
-    const hiddenRuns = runsOfDigits(whole.text)
+    const hiddenRuns = traitsOf(whole.text).runs
     structured(whole.text, hiddenRuns, hidden, minimum, only)
     phones(whole.text, windowsOfDigits(whole.text, hiddenRuns), hidden, minimum)
     for (const span of hidden) {

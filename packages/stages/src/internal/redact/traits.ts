@@ -4,7 +4,9 @@
 export const EastAsian = 1
 /** A sign that a reader does not see or does not mind inside a word, or a full-width form. */
 export const Cut = 2
-export const Digit = 4
+const Digit = 4
+/** A sign that code is full of, and prose is not. */
+const CodeSign = 8
 
 const scripts = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}ー]/u
 const cut =
@@ -22,11 +24,38 @@ for (let code = 0xd83c; code <= 0xd83e; code++) table[code] = Cut
 for (let code = 0xd840; code <= 0xd888; code++) table[code] = EastAsian
 for (let code = 48; code <= 57; code++) table[code] = Digit
 
-/** The traits of a text, as bits. */
-export const traitsOf = (text: string): number => {
-  let out = 0
-  for (let i = 0; i < text.length; i++) out |= table[text.charCodeAt(i)] as number
-  return out
+for (const sign of "{};=<>([`") table[sign.charCodeAt(0)] = CodeSign
+
+export interface Traits {
+  /** `EastAsian`, `Cut`, `Digit` and others, as bits. */
+  readonly bits: number
+  /** Where the runs of digits begin and end, one after the other. */
+  readonly runs: ReadonlyArray<number>
+  /** How many signs of code there are; one that a line begins with is that of a quotation. */
+  readonly codeSigns: number
+}
+
+/** The traits of a text, in one look. */
+export const traitsOf = (text: string): Traits => {
+  const runs: Array<number> = []
+  let bits = 0
+  let codeSigns = 0
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    const trait = table[code] as number
+    if (trait === 0) continue
+    bits |= trait
+    if (trait === CodeSign) {
+      if (code !== 62 || (i > 0 && text.charCodeAt(i - 1) !== 10)) codeSigns++
+    } else if (trait === Digit) {
+      runs.push(i)
+      do i++
+      while (text.charCodeAt(i) >= 48 && text.charCodeAt(i) <= 57)
+      runs.push(i)
+      i--
+    }
+  }
+  return { bits, runs, codeSigns }
 }
 
 /** Whether a code unit may begin something that cuts words. */

@@ -7,20 +7,6 @@ export interface Window {
 const reachBefore = 56
 const reachAfter = 72
 
-/** Where the runs of digits of a text begin and end, one after the other. */
-export const runsOfDigits = (text: string): ReadonlyArray<number> => {
-  const out: Array<number> = []
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code < 48 || code > 57) continue
-    out.push(i)
-    do i++
-    while (text.charCodeAt(i) >= 48 && text.charCodeAt(i) <= 57)
-    out.push(i)
-  }
-  return out
-}
-
 /** Pieces around the runs of digits that begin and end at white space, or at the ends of the text. */
 export const windowsOfDigits = (text: string, runs: ReadonlyArray<number>): ReadonlyArray<Window> => {
   const out: Array<Window> = []

@@ -200,6 +200,8 @@ const load = (): Map<string, number> => {
 }
 
 interface Token {
+  /** Of the word in small letters. */
+  readonly hash: number
   readonly start: number
   readonly end: number
   readonly flag: number
@@ -323,8 +325,8 @@ const tokens = (text: string): { readonly list: ReadonlyArray<Token>; readonly u
       if (shape === "U") upperWords++
     }
     if (shape !== "l" || ((flag & telling) !== 0 && ((flag & (Stop | Common)) === 0 || (flag & kept) !== 0)))
-      list.push({ start, end: i, flag, shape })
-    else if (flag === 0 && start === behind && i - start > 3) list.push({ start, end: i, flag: Unheard, shape })
+      list.push({ hash, start, end: i, flag, shape })
+    else if (flag === 0 && start === behind && i - start > 3) list.push({ hash, start, end: i, flag: Unheard, shape })
     if (i - start < 5 && (beforePlaces[hash & 4095] === 1 || (start === behind && hash === article))) behind = i + 1
   }
   return { list, upper: upperWords > words / 2 }
@@ -385,32 +387,16 @@ const codeLine =
   /^[ \t]*(?:\*(?: |$)|\/\/|\/\*|#(?:include|define|!)|import |export |const |let |var |def |func |fn |class |return |public |private |package |use |using )/gm
 
 /** How much of the text is code: signs that prose hardly has, per character. */
-export const codeShare = (text: string): number => {
-  let signs = 0
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (
-      code === 123 ||
-      code === 125 ||
-      code === 59 ||
-      code === 61 ||
-      code === 60 ||
-      (code === 62 && i > 0 && text.charCodeAt(i - 1) !== 10) ||
-      code === 40 ||
-      code === 91 ||
-      code === 96
-    )
-      signs++
-  }
+const codeShare = (text: string, signs: number): number => {
   const lines = text.includes("\n") ? (text.match(codeLine)?.length ?? 0) : 0
   return (signs + (lines > 2 ? lines * 12 : 0)) / Math.max(160, text.length)
 }
 
 /** Adds what the words of a text say. In code only what is sure counts. */
-export const words = (text: string, out: Array<Found>, minimum: number): void => {
+export const words = (text: string, codeSigns: number, out: Array<Found>, minimum: number): void => {
   const { list: all, upper: upperText } = tokens(text)
   const list = uncovered(all, out, minimum)
-  const code = codeShare(text) > 0.022
+  const code = codeShare(text, codeSigns) > 0.022
   const push = (start: number, end: number, type: string, confidence: number) => {
     const kept = code ? confidence - 0.4 : confidence
     if (kept >= minimum) out.push({ start, end, type, confidence: kept })
@@ -532,8 +518,9 @@ const repeated = (text: string, list: ReadonlyArray<Token>, out: ReadonlyArray<F
     if (words.length > 1) for (const word of words) if (word.length > 2) pieces.add(word)
   }
   if (pieces.size === 0) return
+  const hashes = new Set([...pieces].map((piece) => hashOf(piece.toLowerCase())))
   for (const token of list) {
-    if (token.shape !== "T" || !pieces.has(text.slice(token.start, token.end))) continue
+    if (token.shape !== "T" || !hashes.has(token.hash) || !pieces.has(text.slice(token.start, token.end))) continue
     if (token.flag & Stop && sentenceStart(text, token.start)) continue
     if (people.some((span) => span.start <= token.start && token.end <= span.end)) continue
     push(token.start, token.end, "PERSON", 0.6)
