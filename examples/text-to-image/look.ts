@@ -37,13 +37,14 @@ const tolerance = { same: 0.022, other: 0.008 }
 /** From where on a difference to a neighbour is an edge; an edge belongs to no area, or two would flow together where it is soft. */
 const edge = 0.05
 
+/** The linear light of an sRGB value. */
+const linear = Float64Array.from({ length: 256 }, (_, value) =>
+  value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4
+)
+
 /** OKLab of an sRGB colour (Björn Ottosson, "A perceptual color space for image processing", 2020). */
 const oklab = (red: number, green: number, blue: number): readonly [number, number, number] => {
-  const linear = (value: number) => {
-    const share = value / 255
-    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
-  }
-  const [r, g, b] = [linear(red), linear(green), linear(blue)]
+  const [r, g, b] = [linear[red]!, linear[green]!, linear[blue]!]
   const l = Math.cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b)
   const m = Math.cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b)
   const s = Math.cbrt(0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b)
@@ -95,20 +96,22 @@ const areasOf = (lab: Float32Array, names: ReadonlyArray<Colour>, width: number,
     }
     return root
   }
-  const apart = (one: number, other: number) =>
-    Math.hypot(
-      lab[3 * one]! - lab[3 * other]!,
-      lab[3 * one + 1]! - lab[3 * other + 1]!,
-      lab[3 * one + 2]! - lab[3 * other + 2]!
-    )
+  /** The square of the distance, which is enough to compare. */
+  const apart = (one: number, other: number) => {
+    const l = lab[3 * one]! - lab[3 * other]!
+    const a = lab[3 * one + 1]! - lab[3 * other + 1]!
+    const b = lab[3 * one + 2]! - lab[3 * other + 2]!
+    return l * l + a * a + b * b
+  }
   const edges = new Uint8Array(parent.length)
   for (let at = 0; at < parent.length; at++) {
-    for (const next of [at % width < width - 1 ? at + 1 : at, at + width < parent.length ? at + width : at]) {
-      if (apart(at, next) > edge) edges[at] = edges[next] = 1
-    }
+    const [right, below] = [at % width < width - 1 ? at + 1 : at, at + width < parent.length ? at + width : at]
+    if (apart(at, right) > edge ** 2) edges[at] = edges[right] = 1
+    if (apart(at, below) > edge ** 2) edges[at] = edges[below] = 1
   }
   const alike = (one: number, other: number) =>
-    edges[one] === edges[other] && apart(one, other) < (names[one] === names[other] ? tolerance.same : tolerance.other)
+    edges[one] === edges[other] &&
+    apart(one, other) < (names[one] === names[other] ? tolerance.same : tolerance.other) ** 2
   for (let at = 0; at < parent.length; at++) {
     if (at % width < width - 1 && alike(at, at + 1)) parent[find(at)] = find(at + 1)
     if (at + width < parent.length && alike(at, at + width)) parent[find(at)] = find(at + width)
