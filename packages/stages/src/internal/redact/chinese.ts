@@ -31,11 +31,12 @@ export const chinese = (text: string, out: Array<Found>): void => {
     out.push({ start: match.index, end: match.index + match[0].length, type: "PERSON", confidence: 0.65 })
   }
   for (let i = 0; i < text.length; i++) {
+    if (text.charCodeAt(i) < 0x3400) continue
     const pair = text.slice(i, i + 2)
     const size = family.has(pair) ? 2 : family.has(text[i] as string) ? 1 : 0
     if (size === 0) continue
-    const cued = before.test(text.slice(Math.max(0, i - 10), i))
     const open = i === 0 || !han.test(text[i - 1] as string)
+    const cued = before.test(text.slice(Math.max(0, i - 10), i))
     if (!cued && !open) continue
     let best = 0
     let confidence = 0
