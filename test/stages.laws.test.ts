@@ -151,8 +151,9 @@ const facts = (text: string) =>
     Context.add(Parameters, { maxOutputTokens: 100 })
   )
 
-const records = Effect.flatMap(AuditLog, (log) => Stream.runCollect(log.entries())).pipe(Effect.orDie)
-const recorded = Effect.map(records, (entries) => new Set(entries.map((entry) => entry.head.call)).size)
+/** What the audit log holds from the given entry on. */
+const entriesFrom = (from: number) =>
+  Effect.flatMap(AuditLog, (log) => Stream.runCollect(log.entries({ from }))).pipe(Effect.orDie)
 
 const canaries = fc.integer({ min: 10 ** 9, max: 10 ** 10 - 1 }).map((number) => ({
   canary: `user${number}@contoso.org`,
@@ -168,17 +169,31 @@ const lawful = <E, R>(
 ): Case => {
   // No two calls are of the same text: what has a memory answers the second of them from it, and the law would not be tried.
   let calls = 0
-  const subject = { close, facts: (text: string) => facts(`${calls++} ${text}`), examples: 12, ...options }
+  const subject = { close, facts: (text: string) => facts(`${calls++} ${text}`), examples: 8, ...options }
   const laws = Effect.gen(function* () {
     const all = yield* Laws.all(subject)
-    const one = yield* Laws.oneRecord(subject, recorded)
+    // Each entry is opened once: what was read before is not read again.
+    let read = 0
+    const recorded = new Set<string>()
+    const records = Effect.map(
+      Effect.suspend(() => entriesFrom(read)),
+      (entries) => {
+        read += entries.length
+        for (const entry of entries) recorded.add(entry.head.call)
+        return entries
+      }
+    )
+    const one = yield* Laws.oneRecord(
+      subject,
+      Effect.map(records, () => recorded.size)
+    )
     const leak = yield* Laws.noLeak({
       needs: SafePrompt,
       close,
       facts,
       prompts: canaries,
       sinks: Effect.map(records, (entries) => JSON.stringify(entries)),
-      examples: 6
+      examples: 4
     })
     return [...all, one, leak]
   })

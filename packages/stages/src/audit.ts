@@ -180,7 +180,7 @@ const begin = Effect.fnUntraced(function* (caller: Identity) {
     tenant: caller.tenant,
     subject: caller.subject,
     conversation: caller.conversation,
-    startedAt: yield* Clock.currentTimeMillis,
+    startedAt: Math.floor(yield* Clock.currentTimeMillis),
     trace: Option.isNone(span) ? undefined : { traceId: span.value.traceId, spanId: span.value.spanId },
     request: undefined,
     answer: undefined,
@@ -260,7 +260,12 @@ export const audit = Stage.around(
       Effect.suspend(() => {
         if (draft.finished) return Effect.void
         draft.finished = true
-        const ended = { cause, events: journal.events(), firstPartAt, endedAt: clock.currentTimeMillisUnsafe() }
+        const ended = {
+          cause,
+          events: journal.events(),
+          firstPartAt,
+          endedAt: Math.floor(clock.currentTimeMillisUnsafe())
+        }
         const { facts, personal } = completion(draft, ended)
         const write = log.append({
           kind: "completion",
@@ -291,7 +296,7 @@ export const audit = Stage.around(
           return yield* Effect.failCause(exit.cause)
         }
         const reply = exit.value
-        firstPartAt = clock.currentTimeMillisUnsafe()
+        firstPartAt = Math.floor(clock.currentTimeMillisUnsafe())
         // A whole reply is recorded in one go; a live one must not begin before there is anything of it on the disk.
         if (draft.request === undefined && reply._tag === "Live") yield* writeRequest(log, record.call, draft, {})
         if (draft.request !== undefined) {

@@ -161,6 +161,8 @@ const make = (options: Options) =>
     const disk = options.disk ?? Disk.files
     const { directory } = options
     const clock = yield* Clock.Clock
+    // A clock may tell parts of a millisecond, and the format knows none.
+    const now = () => Math.floor(clock.currentTimeMillisUnsafe())
     const keys: KeyRing = yield* makeKeyRing
     const signer = Checkpoint.signer(options.origin ?? "interlock-audit", keys.signingSeed)
     yield* Effect.tryPromise({ try: () => disk.makeDirectory(directory), catch: fromDisk("open") })
@@ -172,7 +174,7 @@ const make = (options: Options) =>
             disk,
             directory,
             signer,
-            now: () => clock.currentTimeMillisUnsafe(),
+            now,
             segmentBytes: options.segmentBytes ?? 64 * 1024 * 1024,
             segmentAge: Duration.toMillis(Duration.fromInputUnsafe(options.segmentAge ?? "1 day"))
           }),
@@ -197,7 +199,7 @@ const make = (options: Options) =>
       Effect.callback<Writer.Position, AuditError>((resume) => {
         const bytes = Entry.seal({
           kind,
-          time: clock.currentTimeMillisUnsafe(),
+          time: now(),
           call,
           tenant,
           subject,
@@ -286,7 +288,7 @@ const make = (options: Options) =>
           for (const name of (yield* run(() => disk.list(folder))).filter(Segment.isFileName)) {
             if (name >= active) continue
             const bytes = yield* run(() => disk.read(join(folder, name)))
-            const pruned = prune(signer, bytes, { before, now: clock.currentTimeMillisUnsafe(), holds })
+            const pruned = prune(signer, bytes, { before, now: now(), holds })
             if (pruned === "held") held.push(name)
             else if (pruned !== undefined) {
               yield* run(() => disk.replace(join(folder, name), pruned))

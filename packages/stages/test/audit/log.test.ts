@@ -73,6 +73,19 @@ describe("AuditLog", () => {
     })
   )
 
+  it.effect("takes whole milliseconds of a clock that tells parts of them", () => {
+    const { disk, layer } = machine()
+    return Effect.gen(function* () {
+      yield* TestClock.adjust(1000.25)
+      yield* call("acme", "ada", "one")
+      yield* TestClock.adjust(0.5)
+      yield* call("acme", "ada", "two")
+      expect((yield* all).map(({ head }) => head.time)).toEqual([1000, 1000])
+      const { verifier } = yield* AuditLog
+      expect(yield* verify({ disk, directory: "audit", verifier })).toMatchObject({ valid: true, verified: 2 })
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("writes no text, no tenant and no subject in clear", () =>
     Effect.gen(function* () {
       const { data, layer, secrets } = machine()
