@@ -212,6 +212,10 @@ export const place = (scene: Scene, random: () => number, aspect: number): Reado
                 : landOf(scene) + 0.05 + 0.05 * random() + rowShare * 0.08
               : (bandTop === 0.22 ? 0.36 : 1 - bottom) - horizon * (0.3 + 0.1 * random()) + rowShare * 0.24
             : (bandTop ?? 0.5 + rowShare * 0.5) - bottom * 0.4
+    const stepY = (stands ? size * 0.34 : Math.min(cellHeight / inRows, size * 1.12)) / high
+    // What hangs in the sky is placed by its middle: its uppermost row must not reach over the edge.
+    const highest = stands ? 0.04 : (size * 0.52) / high
+    const level = stands || support !== undefined ? middle : Math.max(middle, highest + ((inRows - 1) / 2) * stepY)
     const edge = many === 1 ? Math.min(0.5, (size * 0.46) / wide) : 0.02
     const group: Array<Placed> = []
     for (let one = 0; one < many; one++) {
@@ -221,14 +225,13 @@ export const place = (scene: Scene, random: () => number, aspect: number): Reado
       const dx = inThisRow === 1 ? 0 : column - (inThisRow - 1) / 2
       const dy = inRows === 1 ? 0 : row - (inRows - 1) / 2
       const stepX = Math.min(cellWidth / inColumns, size * (kind.home === "sky" ? 1.5 : 1.08)) / wide
-      const stepY = (stands ? size * 0.34 : Math.min(cellHeight / inRows, size * 1.12)) / high
       const loose = many === 1 ? 0.015 : kind.home === "sky" ? 0.3 : 0.06
       const x =
         (support === undefined ? centre : support.x + (support.size * aside) / wide) +
         dx * stepX +
         jitter(loose * size * 0.8) / wide
       const y =
-        middle + dy * stepY + (support === undefined ? jitter(inSky && many > 1 ? size * 0.35 : loose * size * 0.6) : 0)
+        level + dy * stepY + (support === undefined ? jitter(inSky && many > 1 ? size * 0.35 : loose * size * 0.6) : 0)
       const depth = stands ? 1 + dy * 0.1 : 1
       const colour = thing.colour ?? kind.colours[Math.floor(random() * kind.colours.length)]!
       group.push({
@@ -237,7 +240,7 @@ export const place = (scene: Scene, random: () => number, aspect: number): Reado
         x: Math.min(1 - edge, Math.max(edge, x)),
         y:
           horizon > 0
-            ? Math.min(0.99, Math.max(0.04, y))
+            ? Math.min(0.99, Math.max(highest, y))
             : Math.min(1 - bottom - (size * 0.52) / high, Math.max((size * 0.52) / high, y)),
         size: size * depth * (many > 2 ? 0.94 + random() * 0.12 : 1),
         near: support !== undefined ? support.near + 0.001 : farthest.has(thing.kind) ? -1 : y
