@@ -149,6 +149,7 @@ describe.each([
             "classify",
             "selectModel",
             "redact",
+            "redactParameters",
             "auditText",
             "checkRequest",
             "cache",

@@ -13,7 +13,7 @@ import { checkRequest } from "@interlock/stages/checkRequest"
 import { layer as classifier, classify } from "@interlock/stages/classify"
 import { limit, layer as limits } from "@interlock/stages/limit"
 import { cachePrompt, layer as promptCachePlanner } from "@interlock/stages/promptCache"
-import { redact } from "@interlock/stages/redact"
+import { redact, redactParameters } from "@interlock/stages/redact"
 import { Detector } from "@interlock/stages/redact/detector"
 import { Vault } from "@interlock/stages/redact/vault"
 import { layerBudget as retryBudget, retryWith } from "@interlock/stages/retry"
@@ -25,6 +25,7 @@ export const stages = Pipeline.make("reference", { input: [RawPrompt, Caller, Pa
   .use(classify)
   .use(selectModel)
   .use(redact)
+  .use(redactParameters)
   .use(auditText)
   .use(checkRequest)
   .use(cache)
