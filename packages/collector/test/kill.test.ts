@@ -72,15 +72,29 @@ describe("a collector that is killed", () => {
     let paid = new Set<string>()
     const askedAgain: Array<string> = []
     let onCall: () => void = () => {}
+    let onAnswer: () => void = () => {}
+    // Answers that are held until another call comes, so that a kill finds calls in every state. One goes when all open calls wait.
+    const held: Array<() => void> = []
+    let open = 0
+    const moveOn = () => {
+      if (held.length > 0 && held.length >= open) held.shift()?.()
+    }
     const server = createServer((request, response) => {
       const key = new URL(request.url ?? "", "http://localhost").searchParams.get("key") ?? ""
       calls.set(key, (calls.get(key) ?? 0) + 1)
       if (paid.has(key)) askedAgain.push(key)
       onCall()
-      // Some answers come at once, some while others are asked, so that a kill finds calls in every state.
-      const answer = () => response.end(`The answer to ${key} is this one, and it is long enough.`)
+      const answer = () => response.end(`The answer to ${key} is this one, and it is long enough.`, () => onAnswer())
+      open++
+      response.on("close", () => {
+        open--
+        if (held.includes(answer)) held.splice(held.indexOf(answer), 1)
+        moveOn()
+      })
+      for (const earlier of held.splice(0, random(held.length + 1))) earlier()
       if (random(2) === 0) answer()
-      else setTimeout(answer, random(4))
+      else held.push(answer)
+      moveOn()
     })
     await new Promise<void>((done) => server.listen(0, "127.0.0.1", done))
     const { port } = server.address() as AddressInfo
@@ -145,21 +159,26 @@ describe("a collector that is killed", () => {
 
     let inFlight = 0
     for (let index = 0; index < kills; index++) {
-      const after = 1 + random(6)
-      let count = 0
+      // At a call, or some answers later: while they arrive and are written.
+      const [after, later] = [1 + random(6), random(4)]
+      let [asked, answers] = [0, 0]
       const reached = new Promise<void>((done) => {
+        const look = () => {
+          if (asked >= after && answers >= later) done()
+        }
         onCall = () => {
-          if (++count === after) {
-            // At the call, or a little later: while answers arrive and are written.
-            const wait = random(3)
-            if (wait === 0) done()
-            else setTimeout(done, random(5))
-          }
+          asked++
+          look()
+        }
+        onAnswer = () => {
+          if (asked >= after) answers++
+          look()
         }
       })
       const run = await begin()
       await reached
       onCall = () => {}
+      onAnswer = () => {}
       inFlight += await kill(run)
     }
     assert.isBelow(paid.size, items, "the kills are to happen while there is something to ask")
