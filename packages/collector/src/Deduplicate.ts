@@ -6,14 +6,14 @@
  * bands of 4, so that a pair of similarity 0.8 meets with probability 0.9998, and one of 0.6 with 0.89. Every candidate is then checked
  * against the texts themselves, so no two prompts are ever taken for alike because their hashes are.
  *
- * The bands live in the ledger, so memory does not grow with the number of items.
+ * Bands, candidates and clusters live in the ledger, so memory does not grow with the number of items.
  *
  * @since 0.1.0
  */
 import { Prompt } from "@interlock/model"
 import { Effect } from "effect"
 import { hash, joined, mixed, normalised, wordsOf } from "./internal/text.ts"
-import { type Edge, Ledger, type LedgerError, type Objection } from "./Ledger.ts"
+import { Ledger, type LedgerError, type Objection } from "./Ledger.ts"
 
 /**
  * From which similarity on, 0 to 1.
@@ -61,23 +61,26 @@ export const textOf = (prompt: Prompt.Prompt): string =>
     .map((message) => Prompt.messageText(message))
     .join("\n")
 
+/** The runs of three words, as hashes of 32 bits; a shorter text is one run. */
+const runsOf = (text: string): Array<number> => {
+  const hashes = wordsOf(text).map((word) => hash(word))
+  const size = Math.min(shingleWords, hashes.length)
+  const found: Array<number> = []
+  for (let start = 0; start + size <= hashes.length && size > 0; start++) {
+    let state = 0x811c9dc5
+    for (let index = start; index < start + size; index++) state = Math.imul(state ^ hashes[index]!, 0x01000193)
+    found.push(mixed(state))
+  }
+  return found
+}
+
 /**
  * The set of runs of three words, as hashes of 32 bits; a shorter text is one run.
  *
  * @category comparing
  * @since 0.1.0
  */
-export const shingles = (text: string): ReadonlySet<number> => {
-  const hashes = wordsOf(text).map((word) => hash(word))
-  const size = Math.min(shingleWords, hashes.length)
-  const found = new Set<number>()
-  for (let start = 0; start + size <= hashes.length && size > 0; start++) {
-    let state = 0x811c9dc5
-    for (let index = start; index < start + size; index++) state = Math.imul(state ^ hashes[index]!, 0x01000193)
-    found.add(mixed(state))
-  }
-  return found
-}
+export const shingles = (text: string): ReadonlySet<number> => new Set(runsOf(text))
 
 /**
  * The Jaccard similarity of two sets: the share of their union that both have. Two empty sets are alike.
@@ -107,7 +110,8 @@ const least = new Uint32Array(functionCount)
 /** The bands of a text, and one more that only equal texts share. */
 const bandsOf = (text: string): ReadonlyArray<number> => {
   least.fill(0xffffffff)
-  for (const shingle of shingles(text)) {
+  // One that is there twice changes no least value.
+  for (const shingle of runsOf(text)) {
     for (let index = 0; index < functionCount; index++) {
       const value = (Math.imul(shingle, factors[index]!) + offsets[index]!) >>> 0
       if (value < least[index]!) least[index] = value
@@ -128,44 +132,27 @@ const bandsOf = (text: string): ReadonlyArray<number> => {
   return bands
 }
 
-/** Numbers by row, growing; 0 where nothing was put. */
-class Column {
-  private values = new Int32Array(1024)
-  get(row: number): number {
-    return row < this.values.length ? this.values[row]! : 0
-  }
-  set(row: number, value: number): void {
-    if (row >= this.values.length) {
-      const larger = new Int32Array(Math.max(row + 1, 2 * this.values.length))
-      larger.set(this.values)
-      this.values = larger
-    }
-    this.values[row] = value
-  }
-}
+const page = 100
 
-const page = 200
-
-/** Keeps the last texts that were compared, with their shingles. */
-const makeReader = (ledger: Ledger["Service"]) => {
-  const known = new Map<number, { readonly text: string; readonly shingles: ReadonlySet<number> }>()
+/** Union-find over the items of a page, beginning with the clusters they are in. The first item of a cluster stands for it. */
+const makeClusters = () => {
+  const parents = new Map<number, number>()
+  const rootOf = (row: number): number => {
+    let root = row
+    for (let parent = parents.get(root); parent !== undefined && parent !== root; parent = parents.get(root))
+      root = parent
+    return root
+  }
   return {
-    load: (rows: ReadonlyArray<number>): Effect.Effect<void, LedgerError> =>
-      Effect.gen(function* () {
-        const missing = [...new Set(rows)].filter((row) => !known.has(row))
-        if (missing.length === 0) return
-        if (known.size > 4 * page) known.clear()
-        const wanted = known.size === 0 ? [...new Set(rows)] : missing
-        for (const [row, prompt] of yield* ledger.prompts(wanted)) {
-          const text = textOf(prompt)
-          known.set(row, { text: normalised(text), shingles: shingles(text) })
-        }
-      }),
-    compare: (first: number, second: number): { readonly jaccard: number; readonly exact: boolean } => {
-      const [one, other] = [known.get(first)!, known.get(second)!]
-      const exact = one.text === other.text
-      return { exact, jaccard: exact ? 1 : jaccard(one.shingles, other.shingles) }
-    }
+    begin: (row: number, cluster: number): void => {
+      parents.set(row, cluster)
+    },
+    join: (one: number, other: number): void => {
+      const [first, second] = [rootOf(one), rootOf(other)]
+      parents.set(Math.max(first, second), Math.min(first, second))
+    },
+    all: (): ReadonlyArray<{ readonly row: number; readonly cluster: number }> =>
+      [...parents.keys()].map((row) => ({ row, cluster: rootOf(row) })).filter(({ cluster, row }) => cluster !== row)
   }
 }
 
@@ -209,71 +196,41 @@ export const run = Effect.fnUntraced(function* (
     progress(done)
   }
 
-  // Union-find, each item's parent shifted by one so that 0 means itself.
-  const parents = new Column()
-  const rootOf = (row: number): number => {
-    let root = row
-    for (let parent = parents.get(root); parent !== 0; parent = parents.get(root)) root = parent - 1
-    for (let at = row; at !== root; ) {
-      const parent = parents.get(at) - 1
-      parents.set(at, root + 1)
-      at = parent
-    }
-    return root
-  }
-  const reader = makeReader(ledger)
-  for (let after = -1; ; ) {
-    const groups = yield* ledger.collisions(after, page)
-    if (groups.length === 0) break
-    after = groups.at(-1)!.band
-    const pairs = new Map<string, readonly [number, number]>()
-    for (const { items } of groups) {
-      // Each with the first and with the one before it: with all others would be the square of a group that may be large.
-      for (let index = 1; index < items.length; index++) {
-        for (const other of new Set([items[0]!, items[index - 1]!])) {
-          pairs.set(`${other} ${items[index]!}`, [other, items[index]!])
-        }
-      }
-    }
-    const all = [...pairs.values()]
-    for (let start = 0; start < all.length; start += page) {
-      const some = all.slice(start, start + page)
-      yield* reader.load(some.flat())
-      const edges: Array<Edge> = []
-      for (const [first, second] of some) {
-        const alike = reader.compare(first, second)
-        if (alike.jaccard < groupFrom) continue
-        edges.push({ first, second, ...alike })
-        const [one, other] = [rootOf(first), rootOf(second)]
-        if (one !== other) parents.set(Math.max(one, other), Math.min(one, other) + 1)
-      }
-      yield* ledger.addEdges(edges)
-    }
-  }
-
-  const removed = new Column()
+  yield* ledger.pair
   let [exact, near] = [0, 0]
   for (let after: readonly [number, number] = [-1, -1]; ; ) {
-    const edges = yield* ledger.edges(after, page)
-    if (edges.length === 0) break
-    after = [edges.at(-1)!.second, edges.at(-1)!.first]
+    const candidates = yield* ledger.candidates(after, page)
+    if (candidates.length === 0) break
+    after = [candidates.at(-1)!.second, candidates.at(-1)!.first]
+    const items = yield* ledger.compared([...new Set(candidates.flatMap(({ first, second }) => [first, second]))])
+    const clusters = makeClusters()
+    const removed = new Set<number>()
+    const texts = new Map<number, { readonly text: string; readonly shingles: ReadonlySet<number> }>()
+    for (const { cluster, prompt, rejected, row } of items) {
+      const text = textOf(prompt)
+      texts.set(row, { text: normalised(text), shingles: shingles(text) })
+      clusters.begin(row, cluster)
+      if (rejected) removed.add(row)
+    }
     const objections: Array<Objection> = []
-    for (const edge of edges) {
-      if (edge.jaccard < removeFrom || removed.get(edge.second) === 1 || removed.get(edge.first) === 1) continue
-      removed.set(edge.second, 1)
-      if (edge.exact) exact++
+    for (const { first, second } of candidates) {
+      const [one, other] = [texts.get(first)!, texts.get(second)!]
+      const same = one.text === other.text
+      const similarity = same ? 1 : jaccard(one.shingles, other.shingles)
+      if (similarity < groupFrom) continue
+      clusters.join(first, second)
+      if (similarity < removeFrom || removed.has(second) || removed.has(first)) continue
+      removed.add(second)
+      if (same) exact++
       else near++
       objections.push({
-        row: edge.second,
-        reason: edge.exact ? "ExactDuplicate" : "NearDuplicate",
-        detail: edge.exact
-          ? `the same as item ${edge.first}`
-          : `like item ${edge.first}: ${edge.jaccard.toFixed(2)} of ${removeFrom}`
+        row: second,
+        reason: same ? "ExactDuplicate" : "NearDuplicate",
+        detail: same ? `the same as item ${first}` : `like item ${first}: ${similarity.toFixed(2)} of ${removeFrom}`
       })
     }
     yield* ledger.object(objections)
-    const rows = new Set(edges.flatMap(({ first, second }) => [first, second]))
-    yield* ledger.cluster([...rows].map((row) => ({ row, cluster: rootOf(row) })))
+    yield* ledger.cluster(clusters.all())
   }
   return { exact, near, answers }
 })

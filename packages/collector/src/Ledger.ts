@@ -114,8 +114,6 @@ export interface Item {
   /** What the samples were asked with: tools, where there are any. */
   readonly asked: Asked
   readonly samples: ReadonlyArray<Sample>
-  /** Items that are much alike have the same cluster: the row of the first of them. */
-  readonly cluster: number
   readonly split?: string
 }
 
@@ -221,16 +219,28 @@ export interface Rejection {
 }
 
 /**
- * Two items that are alike, and how much: the Jaccard similarity of their shingles, from 0 to 1. `exact` where their texts are equal.
+ * Two items that share a band, and may be alike.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Edge {
+export interface Candidate {
   readonly first: number
   readonly second: number
-  readonly jaccard: number
-  readonly exact: boolean
+}
+
+/**
+ * What is to be known of an item that is compared with others.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Compared {
+  readonly row: number
+  readonly prompt: Prompt.Prompt
+  /** The first item of those that are alike, so far. */
+  readonly cluster: number
+  readonly rejected: boolean
 }
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -292,25 +302,24 @@ export class Ledger extends Context.Service<
     readonly addBands: (
       rows: ReadonlyArray<{ readonly item: number; readonly bands: ReadonlyArray<number> }>
     ) => Effect.Effect<void, LedgerError>
-    /** Bands that more than one item has, from `after` on, each with its items in order. */
-    readonly collisions: (
-      after: number,
-      limit: number
-    ) => Effect.Effect<ReadonlyArray<{ readonly band: number; readonly items: ReadonlyArray<number> }>, LedgerError>
-    /** The prompts of items. */
-    readonly prompts: (rows: ReadonlyArray<number>) => Effect.Effect<ReadonlyMap<number, Prompt.Prompt>, LedgerError>
-    readonly addEdges: (edges: ReadonlyArray<Edge>) => Effect.Effect<void, LedgerError>
-    /** Edges in the order of their second item, from `after` on. */
-    readonly edges: (
+    /**
+     * Makes candidates of the items that share a band, and forgets the bands. An item goes with the first that has the band and with the
+     * one before it: with all others would be the square of a group that may be large.
+     */
+    readonly pair: Effect.Effect<void, LedgerError>
+    /** Candidates in the order of their second item, from `after` on. */
+    readonly candidates: (
       after: readonly [second: number, first: number],
       limit: number
-    ) => Effect.Effect<ReadonlyArray<Edge>, LedgerError>
+    ) => Effect.Effect<ReadonlyArray<Candidate>, LedgerError>
+    readonly compared: (rows: ReadonlyArray<number>) => Effect.Effect<ReadonlyArray<Compared>, LedgerError>
     readonly object: (objections: ReadonlyArray<Objection>) => Effect.Effect<void, LedgerError>
     readonly objectToSamples: (objections: ReadonlyArray<Objection>) => Effect.Effect<void, LedgerError>
+    /** Puts items into the cluster of an earlier one. */
     readonly cluster: (
       rows: ReadonlyArray<{ readonly row: number; readonly cluster: number }>
     ) => Effect.Effect<void, LedgerError>
-    /** Items as `items` has them, with nothing but their cluster. */
+    /** Items as `items` has them, with nothing but their cluster: the first item of those that are alike. */
     readonly clusters: (
       after: number,
       limit: number
@@ -335,12 +344,13 @@ export class Ledger extends Context.Service<
 
 /** "ILOC": so that another program's database is not taken for a ledger. */
 const applicationId = 0x494c4f43
-const version = 1
 
-const schema = [
-  `CREATE TABLE said (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID`,
-  `CREATE TABLE asked (id INTEGER PRIMARY KEY, value TEXT NOT NULL UNIQUE)`,
-  `CREATE TABLE item (
+/** What makes a ledger of each version from one of the version before, beginning with an empty file: a ledger is never thrown away. */
+const versions: ReadonlyArray<ReadonlyArray<string>> = [
+  [
+    `CREATE TABLE said (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID`,
+    `CREATE TABLE asked (id INTEGER PRIMARY KEY, value TEXT NOT NULL UNIQUE)`,
+    `CREATE TABLE item (
     row INTEGER PRIMARY KEY,
     line INTEGER UNIQUE,
     id TEXT NOT NULL,
@@ -351,7 +361,7 @@ const schema = [
     cluster INTEGER,
     split TEXT
   )`,
-  `CREATE TABLE sample (
+    `CREATE TABLE sample (
     row INTEGER PRIMARY KEY,
     key TEXT NOT NULL UNIQUE,
     item INTEGER NOT NULL REFERENCES item (row),
@@ -373,15 +383,25 @@ const schema = [
     detail TEXT,
     objection TEXT
   )`,
-  `CREATE INDEX sampleOfItem ON sample (item)`,
-  `CREATE TABLE band (band INTEGER NOT NULL, item INTEGER NOT NULL)`,
-  `CREATE TABLE edge (
+    `CREATE INDEX sampleOfItem ON sample (item)`,
+    `CREATE TABLE band (band INTEGER NOT NULL, item INTEGER NOT NULL)`,
+    `CREATE TABLE edge (
     second INTEGER NOT NULL,
     first INTEGER NOT NULL,
     jaccard REAL NOT NULL,
     exact INTEGER NOT NULL,
     PRIMARY KEY (second, first)
   ) WITHOUT ROWID`
+  ],
+  [
+    `DROP INDEX IF EXISTS bandInOrder`,
+    `DROP TABLE edge`,
+    `CREATE TABLE candidate (
+      second INTEGER NOT NULL,
+      first INTEGER NOT NULL,
+      PRIMARY KEY (second, first)
+    ) WITHOUT ROWID`
+  ]
 ]
 
 /**
@@ -504,6 +524,8 @@ const make = Effect.fnUntraced(function* (
       return Effect.gen(function* () {
         yield* sql`INSERT INTO asked (value) VALUES (${value}) ON CONFLICT DO NOTHING`
         const [row] = yield* sql<{ readonly id: number }>`SELECT id FROM asked WHERE value = ${value}`
+        // Traffic may be asked in ever other ways.
+        if (askedIds.size >= 1000) askedIds.clear()
         askedIds.set(value, row!.id)
         return row!.id
       })
@@ -514,6 +536,7 @@ const make = Effect.fnUntraced(function* (
       if (known !== undefined) return Effect.succeed(known)
       return Effect.map(sql<{ readonly value: string }>`SELECT value FROM asked WHERE id = ${id}`, (rows) => {
         const asked: Asked = JSON.parse(rows[0]!.value)
+        if (askedValues.size >= 1000) askedValues.clear()
         askedValues.set(id, asked)
         return asked
       })
@@ -663,9 +686,8 @@ const make = Effect.fnUntraced(function* (
       readonly row: number
       readonly id: string
       readonly prompt: string
-      readonly cluster: number | null
       readonly split: string | null
-    }>`SELECT row, id, prompt, cluster, split FROM item
+    }>`SELECT row, id, prompt, split FROM item
       WHERE row > ${after} AND reason IS NULL AND prompt IS NOT NULL AND EXISTS (
         SELECT 1 FROM sample WHERE sample.item = item.row AND reason IS NULL AND objection IS NULL
         AND state = ${settled ? "kept" : "judged"}
@@ -675,7 +697,7 @@ const make = Effect.fnUntraced(function* (
       WHERE item IN (SELECT value FROM json_each(${json(found.map(({ row }) => row))})) AND answer IS NOT NULL
       ORDER BY item, number`
     const byItem = Map.groupBy(samples, ({ item }) => item)
-    return yield* Effect.forEach(found, ({ cluster, id, prompt, row, split }) => {
+    return yield* Effect.forEach(found, ({ id, prompt, row, split }) => {
       const own = byItem.get(row)!
       return Effect.map(
         askedOf(own[0]!.asked),
@@ -685,7 +707,6 @@ const make = Effect.fnUntraced(function* (
           prompt: JSON.parse(prompt),
           asked,
           samples: own.map(sampleOf),
-          cluster: cluster ?? row,
           ...(split === null ? {} : { split })
         })
       )
@@ -700,6 +721,18 @@ const make = Effect.fnUntraced(function* (
             FROM json_each(${json(rows)}) AS found
             WHERE ${sql(table)}.row = found.value ->> 'row' AND ${sql(table)}.${sql(column)} IS NULL`
         ).pipe(Effect.asVoid)
+
+  /** Bands that more than one item has. */
+  const shared = sql.literal(
+    "(SELECT band, min(item) AS first FROM band GROUP BY band HAVING count(*) > 1) AS shared JOIN band ON band.band = shared.band"
+  )
+
+  /** An item names an earlier one of its cluster, that one a still earlier one, and the first none. */
+  const rootOfItem = sql.literal(
+    `coalesce((WITH RECURSIVE up (row) AS (
+      SELECT item.cluster UNION ALL SELECT earlier.cluster FROM up JOIN item AS earlier ON earlier.row = up.row
+    ) SELECT min(row) FROM up), item.row)`
+  )
 
   const counted = (rows: ReadonlyArray<{ readonly name: string; readonly count: number }>) =>
     Object.fromEntries(rows.map(({ count, name }) => [name, count]))
@@ -778,9 +811,8 @@ const make = Effect.fnUntraced(function* (
     unsettle: orSaid(
       sql.withTransaction(
         Effect.gen(function* () {
-          yield* sql`DROP INDEX IF EXISTS bandInOrder`
           yield* sql`DELETE FROM band`
-          yield* sql`DELETE FROM edge`
+          yield* sql`DELETE FROM candidate`
           // Lines that were rejected before anybody was asked have no samples, and stay rejected.
           yield* sql`UPDATE item SET cluster = NULL, split = NULL,
             detail = CASE WHEN reason IN ${sql.literal(relative)} AND prompt IS NOT NULL THEN NULL ELSE detail END,
@@ -799,42 +831,43 @@ const make = Effect.fnUntraced(function* (
             FROM json_each(${json(rows)}) AS found, json_each(found.value, '$.bands') AS band`
         )
       ),
-    collisions: (after, limit) =>
-      orSaid(
+    pair: orSaid(
+      sql.withTransaction(
         Effect.gen(function* () {
           // Sorted once, when all bands are here: an index that grows with them would be written all over.
-          yield* sql`CREATE INDEX IF NOT EXISTS bandInOrder ON band (band, item)`
-          const rows = yield* sql<{ readonly band: number; readonly items: string }>`
-            SELECT band, json_group_array(item) AS items FROM band WHERE band > ${after}
-            GROUP BY band HAVING count(*) > 1 ORDER BY band LIMIT ${limit}`
-          return rows.map(({ band, items }) => ({ band, items: JSON.parse(items) as ReadonlyArray<number> }))
+          yield* sql`CREATE INDEX bandInOrder ON band (band, item)`
+          yield* sql`INSERT INTO candidate (second, first)
+            SELECT item, shared.first FROM ${shared} WHERE item > shared.first ON CONFLICT DO NOTHING`
+          yield* sql`INSERT INTO candidate (second, first)
+            SELECT item, (SELECT max(item) FROM band AS other WHERE other.band = band.band AND other.item < band.item)
+            FROM ${shared} WHERE item > shared.first ON CONFLICT DO NOTHING`
+          yield* sql`DROP INDEX bandInOrder`
+          yield* sql`DELETE FROM band`
         })
+      )
+    ),
+    candidates: ([second, first], limit) =>
+      orSaid(
+        sql<Candidate>`SELECT second, first FROM candidate
+          WHERE (second, first) > (${second}, ${first}) ORDER BY second, first LIMIT ${limit}`
       ),
-    prompts: (rows) =>
+    compared: (rows) =>
       orSaid(
         Effect.map(
-          sql<{ readonly row: number; readonly prompt: string }>`
-            SELECT row, prompt FROM item WHERE row IN (SELECT value FROM json_each(${json(rows)}))`,
-          (found) => new Map(found.map(({ prompt, row }) => [row, JSON.parse(prompt) as Prompt.Prompt]))
-        )
-      ),
-    addEdges: (edges) =>
-      edges.length === 0
-        ? Effect.void
-        : orSaid(
-            Effect.asVoid(
-              sql`INSERT INTO edge (second, first, jaccard, exact)
-                SELECT value ->> 'second', value ->> 'first', value ->> 'jaccard', value ->> 'exact' FROM json_each(${json(edges)})
-                WHERE true ON CONFLICT DO NOTHING`
-            )
-          ),
-    edges: ([second, first], limit) =>
-      orSaid(
-        Effect.map(
-          sql<{ readonly first: number; readonly second: number; readonly jaccard: number; readonly exact: number }>`
-            SELECT first, second, jaccard, exact FROM edge
-            WHERE (second, first) > (${second}, ${first}) ORDER BY second, first LIMIT ${limit}`,
-          (rows) => rows.map((row): Edge => ({ ...row, exact: row.exact === 1 }))
+          sql<{
+            readonly row: number
+            readonly prompt: string
+            readonly cluster: number
+            readonly rejected: number
+          }>`SELECT row, prompt, ${rootOfItem} AS cluster, reason IS NOT NULL AS rejected FROM item
+            WHERE row IN (SELECT value FROM json_each(${json(rows)}))`,
+          (found) =>
+            found.map(({ cluster, prompt, rejected, row }) => ({
+              row,
+              prompt: JSON.parse(prompt) as Prompt.Prompt,
+              cluster,
+              rejected: rejected === 1
+            }))
         )
       ),
     object: objections("item", "reason"),
@@ -849,7 +882,7 @@ const make = Effect.fnUntraced(function* (
     clusters: (after, limit) =>
       orSaid(
         sql<{ readonly row: number; readonly cluster: number }>`
-          SELECT row, coalesce(cluster, row) AS cluster FROM item
+          SELECT row, ${rootOfItem} AS cluster FROM item
           WHERE row > ${after} AND reason IS NULL AND prompt IS NOT NULL AND EXISTS (
             SELECT 1 FROM sample WHERE sample.item = item.row AND reason IS NULL AND objection IS NULL AND state = 'judged'
           ) ORDER BY row LIMIT ${limit}`
@@ -959,7 +992,7 @@ const none: Counts["samples"] = {
   rejected: 0
 }
 
-/** A ledger of this version stays, an empty file becomes one, and somebody else's database is left alone. */
+/** A ledger becomes one of this version, an empty file too, and somebody else's database is left alone. */
 const prepare = Effect.fnUntraced(function* (
   sql: Sqlite.SqliteClient,
   filename: string,
@@ -968,29 +1001,28 @@ const prepare = Effect.fnUntraced(function* (
   const number = (effect: Effect.Effect<ReadonlyArray<ReadonlyArray<unknown>>, SqlError.SqlError>) =>
     Effect.mapBoth(effect, { onSuccess: (rows) => Number(rows[0]?.[0] ?? 0), onFailure: said })
   const tables = yield* number(sql`SELECT count(*) FROM sqlite_schema`.values)
-  if (tables === 0) {
-    const create = Effect.forEach(
-      [...schema, `PRAGMA application_id = ${applicationId}`, `PRAGMA user_version = ${version}`],
-      (statement) => sql.unsafe(statement)
-    )
-    yield* Effect.mapError(sql.withTransaction(create), said)
-    return
-  }
-  if ((yield* number(sql`PRAGMA application_id`.values)) !== applicationId) {
+  if (tables > 0 && (yield* number(sql`PRAGMA application_id`.values)) !== applicationId) {
     return yield* new LedgerError({
       filename,
       reason: "NotALedger",
       message: `${filename} is the database of another program: use another file`
     })
   }
-  const found = yield* number(sql`PRAGMA user_version`.values)
-  if (found > version) {
+  const found = tables === 0 ? 0 : yield* number(sql`PRAGMA user_version`.values)
+  if (found > versions.length) {
     return yield* new LedgerError({
       filename,
       reason: "TooNew",
-      message: `${filename} is a ledger of version ${found}, and this program knows up to ${version}: use a newer one, or another file`
+      message: `${filename} is a ledger of version ${found}, and this program knows up to ${versions.length}: use a newer one, or another file`
     })
   }
+  if (found === versions.length) return
+  const statements = [
+    ...versions.slice(found).flat(),
+    `PRAGMA application_id = ${applicationId}`,
+    `PRAGMA user_version = ${versions.length}`
+  ]
+  yield* Effect.mapError(sql.withTransaction(Effect.forEach(statements, (statement) => sql.unsafe(statement))), said)
 })
 
 // ---------------------------------------------------------------------------------------------------------------

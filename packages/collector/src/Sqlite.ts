@@ -141,7 +141,7 @@ export interface Options {
   readonly maximumBytes?: number
   /** How many prepared statements to keep. Default 100. */
   readonly statements?: number
-  /** How much of the file to keep in memory, in bytes. Default 8 MiB. */
+  /** How much of the file to keep in memory, in bytes; the operating system keeps more. Default 2 MiB. */
   readonly cacheBytes?: number
 }
 
@@ -172,7 +172,7 @@ const load = (): NodeSqlite => {
 // The connection
 // ---------------------------------------------------------------------------------------------------------------
 
-const open = ({ cacheBytes = 2 ** 23, filename, maximumBytes, survives = "power" }: Options): DatabaseSync => {
+const open = ({ cacheBytes = 2 ** 21, filename, maximumBytes, survives = "power" }: Options): DatabaseSync => {
   const { DatabaseSync } = load()
   const database = new DatabaseSync(filename, { timeout: 0 })
   try {

@@ -49,19 +49,28 @@ const written = (rows: ReadonlyArray<readonly [ReadonlyArray<string>, ReadonlyAr
 
 describe("Deduplicate", () => {
   it("finds no pair that is not alike, and the pairs that are", async () => {
-    let [due, found] = [0, 0]
+    let [due, found, together] = [0, 0, 0]
     await fc.assert(
       fc.asyncProperty(corpus, (rows) => {
         const texts = written(rows)
         return Effect.gen(function* () {
           const ledger = yield* fill(texts)
           yield* Deduplicate.run()
-          const edges = yield* ledger.edges([-1, -1], 100_000)
+          const clusters = new Map((yield* ledger.clusters(0, texts.length)).map(({ cluster, row }) => [row, cluster]))
           const shingles = texts.map(Deduplicate.shingles)
-          for (const { first, jaccard, second } of edges) {
-            assert.isAtLeast(jaccard, 0.6)
-            assert.strictEqual(jaccard, Deduplicate.jaccard(shingles[first - 1]!, shingles[second - 1]!))
+          const alike = (yield* ledger.candidates([-1, -1], 100_000)).filter(
+            ({ first, second }) => Deduplicate.jaccard(shingles[first - 1]!, shingles[second - 1]!) >= 0.6
+          )
+          // The first item that is reached over pairs that are alike.
+          const reached = texts.map((_, index) => index + 1)
+          for (const _ of texts) {
+            for (const { first, second } of alike) {
+              const least = Math.min(reached[first - 1]!, reached[second - 1]!)
+              reached[first - 1] = reached[second - 1] = least
+            }
           }
+          for (const [row, cluster] of clusters) assert.strictEqual(cluster, reached[row - 1])
+          together += reached.filter((first, index) => first !== index + 1).length
           const removed = new Map((yield* ledger.rejections(0, texts.length)).map(({ detail, item }) => [item, detail]))
           yield* ledger.settle
           const kept = (yield* ledger.items(0, texts.length, true)).map(({ row }) => row)
@@ -79,6 +88,7 @@ describe("Deduplicate", () => {
     // Of pairs of similarity 0.8 one in 5,000 does not meet; the texts here are few.
     assert.strictEqual(due, 0)
     assert.isAbove(found, 50)
+    assert.isAbove(together, found)
   })
 
   it.effect("the first of several stays, and what is equal is told from what is alike", () =>
@@ -111,6 +121,23 @@ describe("Deduplicate", () => {
       assert.strictEqual(items.length, 5)
       assert.strictEqual(new Set(items.slice(0, 4).map(({ cluster }) => cluster)).size, 1)
       assert.notStrictEqual(items[4]!.cluster, items[0]!.cluster)
+    }).pipe(Effect.provide(Ledger.layerMemory))
+  )
+
+  it.effect("compares each of a large group with few others, and finds them all", () =>
+    Effect.gen(function* () {
+      const long = "how do I take the chain off the bicycle when the lock is broken and there is no tool"
+      // More than a page, so that clusters and rejections are read back.
+      const ledger = yield* fill(Array.from({ length: 500 }, () => long))
+      const found = yield* Deduplicate.run()
+      assert.deepStrictEqual(found, { exact: 499, near: 0, answers: 0 })
+      const candidates = yield* ledger.candidates([-1, -1], 100_000)
+      assert.isAtMost(candidates.length, 2 * 500)
+      const compared = yield* ledger.compared(Array.from({ length: 500 }, (_, index) => index + 1))
+      assert.isTrue(compared.every(({ cluster }) => cluster === 1))
+      assert.strictEqual(compared.filter(({ rejected }) => rejected).length, 499)
+      // A step may be run again: it finds nothing more.
+      assert.deepStrictEqual(yield* Deduplicate.run(), { exact: 0, near: 0, answers: 0 })
     }).pipe(Effect.provide(Ledger.layerMemory))
   )
 

@@ -247,6 +247,31 @@ describe("Ledger", () => {
     })
   })
 
+  it.effect("goes on with a ledger of the version before", () => {
+    const filename = fresh()
+    return Effect.gen(function* () {
+      const use = Effect.gen(function* () {
+        const ledger = yield* ledgerOf
+        return [yield* ledger.counts, yield* ledger.spending, yield* ledger.candidates([-1, -1], 1)] as const
+      }).pipe(on(filename))
+      yield* Effect.gen(function* () {
+        const ledger = yield* ledgerOf
+        yield* ledger.plan([{ line: 1, id: "1", digest: "a" }], 2)
+        yield* ledger.sink.begin(request("a/0"))
+        yield* ledger.sink.finish("a/0", answered("Yes."))
+      }).pipe(on(filename))
+      const before = yield* use
+      const database = new DatabaseSync(filename)
+      database.exec(`DROP TABLE candidate;
+        CREATE TABLE edge (second INTEGER NOT NULL, first INTEGER NOT NULL, jaccard REAL NOT NULL, exact INTEGER NOT NULL);
+        CREATE INDEX bandInOrder ON band (band, item);
+        PRAGMA user_version = 1`)
+      database.close()
+      assert.deepStrictEqual(yield* use, before)
+      assert.strictEqual(before[1].answers, 1)
+    })
+  })
+
   it.effect("forgets what is found beside other items, and nothing else", () =>
     Effect.gen(function* () {
       const ledger = yield* ledgerOf

@@ -53,8 +53,7 @@ const item = (
   id: String(row),
   prompt,
   asked: { teacher: { provider: "offline", model: "offline-large" }, settings },
-  samples,
-  cluster: row
+  samples
 })
 
 const items: ReadonlyArray<Ledger.Item> = [

@@ -16,7 +16,7 @@ export interface DatasetFile {
   readonly close: Effect.Effect<Made, PlatformError.PlatformError>
 }
 
-const buffered = 2 ** 18
+const buffered = 2 ** 16
 
 /** Opens a file of JSON lines. */
 export const open = Effect.fnUntraced(function* (
