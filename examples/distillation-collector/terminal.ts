@@ -1,7 +1,10 @@
 /** The report as text. */
-import type { Collector } from "@interlock/collector"
+import type { Collector, Ledger } from "@interlock/collector"
 
 const count = (value: number): string => value.toLocaleString("en-US")
+
+const dollars = ({ costComplete, costUsd }: Pick<Ledger.Spending["judge"], "costUsd" | "costComplete">): string =>
+  `$${costUsd.toFixed(6)}${costComplete ? "" : " and more"}`
 
 const said: { readonly [reason: string]: string } = {
   UnreadableRow: "not a prompt",
@@ -50,9 +53,17 @@ export const render = (
       ),
       ["tries, failed ones included", count(spending.tries)],
       ["tokens", `${count(spending.inputTokens)} in, ${count(spending.outputTokens)} out`],
-      ["cost", `$${spending.costUsd.toFixed(6)}${spending.costComplete ? "" : " and more"}`],
+      ["cost", dollars(spending)],
       ["in flight when stopped, perhaps billed twice", count(spending.perhapsBilled)]
     ])}`,
+    ...(spending.judge.tries === 0
+      ? []
+      : [
+          `Judge\n${columns([
+            ["tries, failed ones included", count(spending.judge.tries)],
+            ["cost, besides the teachers'", dollars(spending.judge)]
+          ])}`
+        ]),
     ...(manifest === undefined
       ? []
       : [

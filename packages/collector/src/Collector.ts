@@ -13,6 +13,7 @@ import type { Pipeline, Stage } from "@interlock/core"
 import {
   Caller,
   type Chat,
+  Cost,
   Journal,
   ModelError,
   type ModelReference,
@@ -416,12 +417,18 @@ const verdictOn = (
 ): Effect.Effect<Verdict> => {
   const rejected = Rejection.of(answer)
   if (rejected !== undefined) return Effect.succeed({ row, ...rejected })
-  return Effect.map(judge.rate(prompt, answer), (verdict): Verdict => {
-    if (verdict._tag === "Abstained") return { row, reason: "NotJudged", detail: verdict.message }
+  const journal = Journal.make()
+  return Effect.map(Effect.provideService(judge.rate(prompt, answer), Journal.Journal, journal), (verdict): Verdict => {
+    const { tries, unpriced, usd } = Cost.ofEvents(journal.events())
+    const paid = {
+      row,
+      ...(tries === 0 ? {} : { spent: { tries, costUsd: usd, costComplete: unpriced.length === 0 } })
+    }
+    if (verdict._tag === "Abstained") return { ...paid, reason: "NotJudged", detail: verdict.message }
     const { score, why } = verdict
-    if (score >= minimumScore) return { row, score }
+    if (score >= minimumScore) return { ...paid, score }
     const detail = `${score.toFixed(2)} of ${minimumScore}${why === undefined ? "" : `: ${why}`}`
-    return { row, score, reason: "LowScore", detail }
+    return { ...paid, score, reason: "LowScore", detail }
   })
 }
 

@@ -144,6 +144,12 @@ export const card = (manifest: Manifest): string => {
     "",
     `${dollars(spending.costUsd)}${spending.costComplete ? "" : " and more (some prices are not known)"} for ${count(spending.tries)} tries, failed ones included; ${count(spending.inputTokens)} tokens in and ${count(spending.outputTokens)} out. ${count(spending.perhapsBilled)} calls were in flight when a run was stopped: the provider may have billed them, and they were made again.`,
     "",
+    ...(spending.judge.tries === 0
+      ? []
+      : [
+          `The judge came to ${dollars(spending.judge.costUsd)}${spending.judge.costComplete ? "" : " and more (some prices are not known)"} besides, for ${count(spending.judge.tries)} tries, failed ones included.`,
+          ""
+        ]),
     "## Evaluation sets",
     "",
     contamination.length === 0

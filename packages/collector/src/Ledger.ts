@@ -33,6 +33,7 @@ import {
   Full,
   type Outcome,
   type Request,
+  type Spent,
   Unavailable
 } from "@interlock/stages/collect"
 import { Context, Effect, Exit, Layer, Result, Schema, type Scope } from "effect"
@@ -153,7 +154,7 @@ export interface Counts {
 }
 
 /**
- * What all calls of a collection came to, those of earlier runs included.
+ * What all calls of the teachers came to, those of earlier runs included, and beside them those of the judge.
  *
  * @category models
  * @since 0.1.0
@@ -169,6 +170,8 @@ export interface Spending {
   readonly outputTokens: number
   readonly costUsd: number
   readonly costComplete: boolean
+  /** What the judge's own calls came to, which the rest leaves out: no tries where it asks nobody, or does not journal them. */
+  readonly judge: Spent
   /** Answers by teacher and by the version that its provider named. */
   readonly teachers: ReadonlyArray<{
     readonly provider: string
@@ -189,6 +192,8 @@ export interface Verdict {
   readonly score?: number
   readonly reason?: Reason
   readonly detail?: string
+  /** What the judge's calls for it came to, where it made any. */
+  readonly spent?: Spent
 }
 
 /**
@@ -400,7 +405,10 @@ const versions: ReadonlyArray<ReadonlyArray<string>> = [
       second INTEGER NOT NULL,
       first INTEGER NOT NULL,
       PRIMARY KEY (second, first)
-    ) WITHOUT ROWID`
+    ) WITHOUT ROWID`,
+    `ALTER TABLE sample ADD COLUMN judgeTries INTEGER NOT NULL DEFAULT 0`,
+    `ALTER TABLE sample ADD COLUMN judgeCostUsd REAL NOT NULL DEFAULT 0`,
+    `ALTER TABLE sample ADD COLUMN judgeCostComplete INTEGER NOT NULL DEFAULT 1`
   ]
 ]
 
@@ -804,7 +812,10 @@ const make = Effect.fnUntraced(function* (
       orSaid(
         Effect.asVoid(
           sql`UPDATE sample SET state = 'judged', score = verdict.value ->> 'score', reason = verdict.value ->> 'reason',
-            detail = verdict.value ->> 'detail'
+            detail = verdict.value ->> 'detail',
+            judgeTries = judgeTries + coalesce(verdict.value ->> '$.spent.tries', 0),
+            judgeCostUsd = judgeCostUsd + coalesce(verdict.value ->> '$.spent.costUsd', 0),
+            judgeCostComplete = judgeCostComplete AND coalesce(verdict.value ->> '$.spent.costComplete', 1)
             FROM json_each(${json(verdicts)}) AS verdict WHERE sample.row = verdict.value ->> 'row'`
         )
       ),
@@ -941,9 +952,14 @@ const make = Effect.fnUntraced(function* (
           readonly outputTokens: number
           readonly costUsd: number
           readonly costComplete: number
+          readonly judgeTries: number
+          readonly judgeCostUsd: number
+          readonly judgeCostComplete: number
         }>`SELECT coalesce(sum(tries), 0) AS tries, count(answer) AS answers, coalesce(sum(perhapsBilled), 0) AS perhapsBilled,
           coalesce(sum(inputTokens), 0) AS inputTokens, coalesce(sum(outputTokens), 0) AS outputTokens,
-          coalesce(sum(costUsd), 0) AS costUsd, coalesce(min(costComplete), 1) AS costComplete FROM sample`
+          coalesce(sum(costUsd), 0) AS costUsd, coalesce(min(costComplete), 1) AS costComplete,
+          coalesce(sum(judgeTries), 0) AS judgeTries, coalesce(sum(judgeCostUsd), 0) AS judgeCostUsd,
+          coalesce(min(judgeCostComplete), 1) AS judgeCostComplete FROM sample`
         const teachers = yield* sql<{
           readonly provider: string
           readonly model: string
@@ -952,9 +968,11 @@ const make = Effect.fnUntraced(function* (
         }>`SELECT asked.value ->> '$.teacher.provider' AS provider, asked.value ->> '$.teacher.model' AS model, version,
           count(*) AS answers FROM sample JOIN asked ON asked.id = sample.asked WHERE answer IS NOT NULL
           GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3`
+        const { judgeCostComplete, judgeCostUsd, judgeTries, ...spent } = sum!
         return {
-          ...sum!,
-          costComplete: sum!.costComplete === 1,
+          ...spent,
+          costComplete: spent.costComplete === 1,
+          judge: { tries: judgeTries, costUsd: judgeCostUsd, costComplete: judgeCostComplete === 1 },
           teachers: teachers.map(({ version, ...teacher }) => (version === null ? teacher : { ...teacher, version }))
         }
       })

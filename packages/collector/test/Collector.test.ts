@@ -9,6 +9,7 @@ import {
   Caller,
   Chat,
   ChosenModel,
+  Journal,
   ModelError,
   Parameters,
   Part,
@@ -17,7 +18,7 @@ import {
   SafePrompt
 } from "@interlock/model"
 import { collect } from "@interlock/stages/collect"
-import { layerRules, lengthBetween } from "@interlock/stages/judge"
+import { layerModel, layerRules, lengthBetween } from "@interlock/stages/judge"
 import { redact } from "@interlock/stages/redact"
 import { Detector } from "@interlock/stages/redact/detector"
 import { Vault } from "@interlock/stages/redact/vault"
@@ -129,6 +130,50 @@ describe("Collector", () => {
       assert.strictEqual(manifest?.spending.teachers[0]?.answers, 41)
       assert.include(readFileSync(join(directory, "README.md"), "utf8"), "| **samples kept** | **41** |")
     }).pipe(Effect.provide(services()))
+  })
+
+  it.effect("says what the judge cost, its failed tries included, apart from the teacher", () => {
+    const { directory, ledger, output, prompts } = setUp(questions(4))
+    const { teacher } = teacherOf(echo)
+    const attempt = (outcome: "answered" | "failed", costUsd?: number) =>
+      Journal.record({
+        _tag: "Attempt",
+        provider: "offline",
+        model: "offline-small",
+        startedAt: 0,
+        endedAt: 1,
+        outcome,
+        ...(costUsd === undefined ? {} : { costUsd })
+      })
+    let judged = 0
+    // Each verdict is the second try of two; the last of the four has no price and no verdict.
+    const handler = Pipeline.handler(
+      "judge",
+      { needs: { prompt: RawPrompt, parameters: Parameters, caller: Caller } },
+      () =>
+        Effect.gen(function* () {
+          judged++
+          yield* attempt("failed", 0.25)
+          yield* attempt("answered", judged === 4 ? undefined : 0.5)
+          return Reply.whole(Part.text(judged === 4 ? "I would rather not." : '{"grade": 8}'))
+        })
+    )
+    const whole = Layer.merge(services(ledger), layerModel({ handler }))
+    return Effect.gen(function* () {
+      const { counts, manifest, spending } = yield* Collector.run({ prompts, teacher, output, concurrency: 1 }).pipe(
+        Effect.provide(whole)
+      )
+      assert.deepStrictEqual(counts.samplesRejected, { NotJudged: 1 })
+      assert.deepStrictEqual(spending.judge, { tries: 8, costUsd: 2.5, costComplete: false })
+      assert.deepInclude(spending, { tries: 4, costUsd: 0, costComplete: true })
+      assert.deepStrictEqual(manifest?.spending, spending)
+      const card = readFileSync(join(directory, "README.md"), "utf8")
+      assert.include(card, "The judge came to $2.50 and more (some prices are not known) besides, for 8 tries")
+      // What was judged is not judged again, and its cost stays.
+      const again = yield* Collector.run({ prompts, teacher, output, resume: true }).pipe(Effect.provide(whole))
+      assert.strictEqual(judged, 4)
+      assert.deepStrictEqual(again.spending, spending)
+    })
   })
 
   it.effect("goes on where it was, asks nothing twice, and comes to the same files", () => {

@@ -263,6 +263,9 @@ describe("Ledger", () => {
       const before = yield* use
       const database = new DatabaseSync(filename)
       database.exec(`DROP TABLE candidate;
+        ALTER TABLE sample DROP COLUMN judgeTries;
+        ALTER TABLE sample DROP COLUMN judgeCostUsd;
+        ALTER TABLE sample DROP COLUMN judgeCostComplete;
         CREATE TABLE edge (second INTEGER NOT NULL, first INTEGER NOT NULL, jaccard REAL NOT NULL, exact INTEGER NOT NULL);
         CREATE INDEX bandInOrder ON band (band, item);
         PRAGMA user_version = 1`)
