@@ -10,14 +10,14 @@
  * Each size runs in a process of its own, whose peak of resident memory is reported: all that the operating system gave it, the
  * runtime, the sources and the start included. V8 lets garbage lie where memory is free, so a process takes what V8 thinks the machine
  * can spare. `--node` is what Node is started with, the same for every size, and by default what `pnpm distillation-collector` is started
- * with: a young generation of 8 MB a half; an old one that is collected when it has grown by a fifth, and at once, since what is
+ * with: a young generation of 8 MB a half; an old one that is collected when it has grown by a tenth, and at once, since what is
  * marked beside the work lets garbage grow where other processes want the cores. None of them limits the heap.
  *
  * Wall time depends on who else uses the machine, so the CPU time is reported too. `--survives power`, the default, waits for the disk
  * at every commit. `--detector none` leaves out the search for personal values, to tell its share.
  */
 import { spawnSync } from "node:child_process"
-import { createWriteStream, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
@@ -83,6 +83,13 @@ const teacher = Pipeline.make("teacher", { input: [RawPrompt, Caller], protocol:
     })
   )
 
+/** The peak of this process's resident memory. Linux begins `maxRSS` with that of the process which started this one. */
+const peakMb = (): number => {
+  const status = existsSync("/proc/self/status") ? readFileSync("/proc/self/status", "utf8") : ""
+  const peak = /^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]
+  return (peak === undefined ? process.resourceUsage().maxRSS : Number(peak)) / 1024
+}
+
 interface Measured {
   readonly seconds: number
   readonly cpuSeconds: number
@@ -139,7 +146,7 @@ const one = async (items: number, detector: string, survives: "power" | "process
     return {
       seconds,
       cpuSeconds: (used.user + used.system) / 1e6,
-      rssMb: process.resourceUsage().maxRSS / 1024,
+      rssMb: peakMb(),
       kept: report.counts.samples.kept,
       steps
     }
