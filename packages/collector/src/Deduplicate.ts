@@ -132,7 +132,7 @@ const bandsOf = (text: string): ReadonlyArray<number> => {
   return bands
 }
 
-const page = 100
+const page = 50
 
 /** Union-find over the items of a page, beginning with the clusters they are in. The first item of a cluster stands for it. */
 const makeClusters = () => {

@@ -40,7 +40,7 @@ export class ExportError extends Schema.TaggedError<ExportError>()("@interlock/c
   message: Schema.String
 }) {}
 
-const page = 100
+const page = 50
 
 /**
  * Writes the dataset. `said` are the parts of the manifest that only the collection knows.
