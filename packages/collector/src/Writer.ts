@@ -6,7 +6,7 @@
 import type { Item, Sample } from "./Ledger.ts"
 import { axolotlChat, axolotlPreference } from "./writers/axolotl.ts"
 import { classifier } from "./writers/classifier.ts"
-import { llamaFactoryAlpaca, llamaFactorySharegpt } from "./writers/llamaFactory.ts"
+import { llamaFactoryAlpaca, llamaFactoryPreference, llamaFactorySharegpt } from "./writers/llamaFactory.ts"
 import { openaiChat, openaiPreference } from "./writers/openai.ts"
 import { trlMessages, trlPreference, trlPromptCompletion, trlUnpaired } from "./writers/trl.ts"
 
@@ -32,6 +32,15 @@ export interface Written {
 export type Row = { readonly [field: string]: unknown } | string
 
 /**
+ * Under which key of a message a chat template looks for reasoning: `reasoning_content` is that of Qwen and most others, `thinking` that
+ * of gpt-oss.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ReasoningKey = "reasoning_content" | "thinking"
+
+/**
  * Says items in the form of a trainer.
  *
  * @category models
@@ -47,6 +56,12 @@ export interface Writer {
   readonly row: (item: Item, samples: readonly [Sample, ...ReadonlyArray<Sample>]) => Row
   /** Files beside the rows, by name. */
   readonly beside?: (name: string, written: ReadonlyArray<Written>) => { readonly [file: string]: string }
+  /**
+   * The same form with the teacher's reasoning before its answers, in a folder of its own whose name ends in `-reasoning`; absent where
+   * the trainer documents no place for it. Answers that came without reasoning are left out. The key, by default `reasoning_content`,
+   * is that of the chat template, where the form has one.
+   */
+  readonly withReasoning?: (key?: ReasoningKey) => Writer
 }
 
 /**
@@ -65,6 +80,7 @@ export const all: { readonly [name: string]: Writer } = Object.fromEntries(
     trlUnpaired,
     llamaFactoryAlpaca,
     llamaFactorySharegpt,
+    llamaFactoryPreference,
     axolotlChat,
     axolotlPreference,
     classifier

@@ -23,6 +23,9 @@ const answer = (...parts: ReadonlyArray<Part.Part>): Chat.Answer =>
 
 const said = (text: string) => answer(...Part.text(text))
 
+const thought = (reasoning: string, ...parts: ReadonlyArray<Part.Part>) =>
+  answer({ type: "reasoning", text: reasoning }, ...parts)
+
 const tools: Parameters["Service"]["tools"] = [
   {
     name: "control_light",
@@ -121,11 +124,48 @@ const items: ReadonlyArray<Ledger.Item> = [
     ]),
     [sample(0, said("A picture of a duck."), 1)]
   ),
-  item(6, Prompt.make("My parcel has not come."), [sample(0, said("delivery"), 1)])
+  item(6, Prompt.make("My parcel has not come."), [sample(0, said("delivery"), 1)]),
+  item(7, Prompt.make("How much is 17 times 3?"), [
+    sample(0, thought("Ten times 3 is 30,\nand 7 times 3 is 21.\n", ...Part.text("51.")), 1),
+    sample(1, thought("It is about 50.", ...Part.text("50.")), 0, "LowScore")
+  ]),
+  item(
+    8,
+    Prompt.make([
+      { role: "system", content: "Use the tools." },
+      { role: "user", content: "Is anybody at home?" },
+      { role: "assistant", content: "I cannot see that." },
+      { role: "user", content: "Then light the hall." }
+    ]),
+    [
+      sample(
+        0,
+        thought(
+          "There is a tool for lights.",
+          { type: "tool-call", id: "call_4", name: "control_light", params: { room: "hall", on: true } },
+          Part.finish("tool-calls")
+        ),
+        1
+      ),
+      sample(1, said("I will not."), 0.1, "LowScore")
+    ],
+    { tools }
+  )
+]
+
+const reasoning = Object.values(Writer.all).flatMap((writer) => writer.withReasoning?.() ?? [])
+const writers = [
+  ...Object.values(Writer.all),
+  ...reasoning,
+  // What gpt-oss wants, under names of their own here.
+  ...["trl-messages", "axolotl-chat"].map((name) => ({
+    ...Writer.all[name]!.withReasoning!("thinking"),
+    name: `${name}-thinking`
+  }))
 ]
 
 describe("Writer", () => {
-  it.each(Object.values(Writer.all))("$name writes what its golden file has", (writer) => {
+  it.each(writers)("$name writes what its golden file has", (writer) => {
     const made: Array<object> = []
     const skipped: Array<string> = []
     for (const one of items) {
@@ -144,7 +184,7 @@ describe("Writer", () => {
     }
   })
 
-  it.each(Object.values(Writer.all))("$name says every sample, or why not", (writer) => {
+  it.each(writers)("$name says every sample, or why not", (writer) => {
     for (const one of items) {
       const { rows, skipped } = Writer.rows(writer, one)
       const due =
@@ -153,6 +193,36 @@ describe("Writer", () => {
           : one.samples.filter(({ reason }) => reason === undefined || writer.unit === "judged").length
       assert.strictEqual(rows.length + skipped.length, due)
     }
+  })
+
+  it("says reasoning only where it is asked for", () => {
+    for (const writer of Object.values(Writer.all)) {
+      assert.notInclude(JSON.stringify(Writer.rows(writer, items[6]!).rows), "Ten times 3", writer.name)
+    }
+    assert.sameMembers(
+      Object.values(Writer.all).flatMap(({ name, withReasoning }) => (withReasoning === undefined ? [name] : [])),
+      ["openai-chat", "openai-preference", "axolotl-preference", "classifier"]
+    )
+    for (const writer of reasoning) {
+      assert.include(JSON.stringify(Writer.rows(writer, items[6]!).rows), "Ten times 3", writer.name)
+      assert.isTrue(writer.name.endsWith("-reasoning"))
+    }
+  })
+
+  it("leaves out answers that came without reasoning, and pairs of which one did", () => {
+    for (const writer of reasoning) {
+      assert.deepStrictEqual(Writer.rows(writer, items[0]!).rows, [], writer.name)
+      if (writer.unit === "pair") assert.deepStrictEqual(Writer.rows(writer, items[7]!).rows, [], writer.name)
+    }
+  })
+
+  it("learns the teacher's answer and no earlier one, where the form can say so", () => {
+    const marks = (name: string, mark: string) =>
+      JSON.parse(JSON.stringify(Writer.rows(Writer.all[name]!, items[1]!).rows[0])).messages.map(
+        (message: { readonly [key: string]: unknown }) => message[mark]
+      )
+    assert.deepStrictEqual(marks("openai-chat", "weight"), [undefined, undefined, 0, undefined, undefined])
+    assert.deepStrictEqual(marks("axolotl-chat", "train"), [undefined, undefined, false, undefined, undefined])
   })
 
   it("prefers no answer that is not clearly better, and none that was not kept", () => {

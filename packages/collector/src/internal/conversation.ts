@@ -11,7 +11,12 @@ export interface Call {
 /** A turn of a conversation, whatever form it came in. */
 export type Turn =
   | { readonly role: "system" | "user"; readonly text: string }
-  | { readonly role: "assistant"; readonly text: string; readonly calls: ReadonlyArray<Call> }
+  | {
+      readonly role: "assistant"
+      readonly text: string
+      readonly calls: ReadonlyArray<Call>
+      readonly reasoning?: string
+    }
   | { readonly role: "tool"; readonly id: string; readonly name: string; readonly result: unknown }
 
 /** The turns of a prompt, or why they cannot be said as text. */
@@ -45,12 +50,21 @@ export const turnsOf = (prompt: Prompt.Prompt): ReadonlyArray<Turn> | string => 
   return turns
 }
 
-/** The turn that an answer is. */
-export const turnOf = (answer: Chat.Answer): Turn & { readonly role: "assistant" } => ({
+/** A turn of the model. */
+export type Answer = Turn & { readonly role: "assistant" }
+
+/** The turn that an answer is, without its reasoning. */
+export const turnOf = (answer: Chat.Answer): Answer => ({
   role: "assistant",
   text: answer.text,
   calls: answer.toolCalls.map(({ id, name, params }) => ({ id, name, params }))
 })
+
+/** The turn that an answer is, with its reasoning, or why that cannot be. */
+export const reasonedTurnOf = (answer: Chat.Answer): Answer | string =>
+  answer.reasoning.trim() === ""
+    ? "its teacher gave no reasoning"
+    : { ...turnOf(answer), reasoning: answer.reasoning.trim() }
 
 export const asText = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value))
 
@@ -75,8 +89,18 @@ export const toolOf = ({ description, name, parameters, strict }: ToolDefinition
   }
 })
 
-export const toolsOf = (settings: Settings) =>
+export const toolsOf = (settings: Settings): { readonly tools?: ReadonlyArray<object> } =>
   settings.tools === undefined || settings.tools.length === 0 ? {} : { tools: settings.tools.map(toolOf) }
+
+/** The messages of a conversation whose last turn is the teacher's: the model's earlier ones bear `mark`, by which they are not learnt. */
+export const onlyTheLast = (
+  turns: ReadonlyArray<Turn>,
+  message: (turn: Turn) => object,
+  mark: object
+): ReadonlyArray<object> =>
+  turns.map((turn, index) =>
+    turn.role === "assistant" && index < turns.length - 1 ? { ...message(turn), ...mark } : message(turn)
+  )
 
 /** Messages of OpenAI's interface: arguments as JSON text, results under the id of their call. */
 export const openaiMessage = (turn: Turn): object => {
@@ -86,6 +110,7 @@ export const openaiMessage = (turn: Turn): object => {
     case "assistant":
       return {
         role: "assistant",
+        ...(turn.reasoning === undefined ? {} : { reasoning_content: turn.reasoning }),
         ...(turn.text === "" && turn.calls.length > 0 ? {} : { content: turn.text }),
         ...(turn.calls.length === 0
           ? {}
@@ -102,14 +127,18 @@ export const openaiMessage = (turn: Turn): object => {
   }
 }
 
-/** Messages of the chat templates of Hugging Face: arguments as objects, results under the name of their tool. */
-export const templateMessage = (turn: Turn): object => {
+/**
+ * Messages of the chat templates of Hugging Face: arguments as objects, results under the name of their tool, the reasoning of the
+ * answer under a key of its own.
+ */
+export const templateMessage = (turn: Turn, reasoningKey = "reasoning_content"): object => {
   switch (turn.role) {
     case "tool":
       return { role: "tool", name: turn.name, content: asText(turn.result) }
     case "assistant":
       return {
         role: "assistant",
+        ...(turn.reasoning === undefined ? {} : { [reasoningKey]: turn.reasoning }),
         ...(turn.text === "" && turn.calls.length > 0 ? {} : { content: turn.text }),
         ...(turn.calls.length === 0
           ? {}

@@ -4,8 +4,16 @@
  *
  * @since 0.1.0
  */
-import { openaiMessage, templateMessage, toolsOf, turnOf, turnsOf } from "../internal/conversation.ts"
-import type { Writer, Written } from "../Writer.ts"
+import {
+  onlyTheLast,
+  openaiMessage,
+  reasonedTurnOf,
+  templateMessage,
+  toolsOf,
+  turnOf,
+  turnsOf
+} from "../internal/conversation.ts"
+import type { ReasoningKey, Writer, Written } from "../Writer.ts"
 
 const entry = (file: string, lines: ReadonlyArray<string>): ReadonlyArray<string> => [
   `  - path: ${file}`,
@@ -31,33 +39,45 @@ const yaml = (
   }
 }
 
-/**
- * `{"messages": […], "tools": […]}`. Arguments of tools are JSON text, which axolotl reads and which lets tools have arguments of one
- * name and several types.
- *
- * @category writers
- * @since 0.1.0
- */
-export const axolotlChat: Writer = {
-  name: "axolotl-chat",
+const chat = (name: string, turn: typeof turnOf | typeof reasonedTurnOf, lines: ReadonlyArray<string>): Writer => ({
+  name,
   unit: "sample",
   format: "https://docs.axolotl.ai/docs/dataset-formats/conversation.html",
   row: ({ asked, prompt }, [sample]) => {
     const turns = turnsOf(prompt)
-    return typeof turns === "string"
-      ? turns
-      : { messages: [...turns, turnOf(sample.answer)].map(openaiMessage), ...toolsOf(asked.settings) }
+    if (typeof turns === "string") return turns
+    const answer = turn(sample.answer)
+    if (typeof answer === "string") return answer
+    return { messages: onlyTheLast([...turns, answer], openaiMessage, { train: false }), ...toolsOf(asked.settings) }
   },
   beside: (_, written) =>
     yaml([], written, [
       "type: chat_template",
       "field_messages: messages",
       "field_tools: tools",
+      ...lines,
       "message_property_mappings:",
       "  role: role",
       "  content: content",
       'roles_to_train: ["assistant"]',
+      "message_field_training: train",
       "train_on_eos: turn"
+    ])
+})
+
+/**
+ * `{"messages": […], "tools": […]}`. Arguments of tools are JSON text, which axolotl reads and which lets tools have arguments of one
+ * name and several types. Earlier answers of the conversation are nobody's choice, and marked `"train": false`.
+ *
+ * @category writers
+ * @since 0.1.0
+ */
+export const axolotlChat: Writer = {
+  ...chat("axolotl-chat", turnOf, []),
+  withReasoning: (key: ReasoningKey = "reasoning_content") =>
+    chat("axolotl-chat-reasoning", reasonedTurnOf, [
+      "field_thinking: reasoning_content",
+      `template_thinking_key: ${key}`
     ])
 }
 
@@ -78,10 +98,10 @@ export const axolotlPreference: Writer = {
     if (
       [...turns, chosen, rejected].some((turn) => turn.role === "tool" || ("calls" in turn && turn.calls.length > 0))
     ) {
-      return "axolotl's chat_template.default has no place for calls of tools"
+      return "axolotl documents no place for calls of tools in chat_template.default"
     }
     return {
-      messages: turns.map(templateMessage),
+      messages: turns.map((turn) => templateMessage(turn)),
       chosen: templateMessage(chosen),
       rejected: templateMessage(rejected)
     }

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Prompt } from "@interlock/model"
+import { turnsOf } from "../internal/conversation.ts"
 import type { Writer } from "../Writer.ts"
 
 /** A label is a word or a few. */
@@ -20,6 +21,8 @@ export const classifier: Writer = {
   unit: "sample",
   format: "docs/guide/classification.md",
   row: ({ prompt }, [sample]) => {
+    const turns = turnsOf(prompt)
+    if (typeof turns === "string") return turns
     const label = sample.answer.text.trim().replace(/^["'`]+|["'`.。]+$/gu, "")
     if (label === "" || label.length > longestLabel || label.includes("\n")) return "its answer is no label"
     return { text: Prompt.lastUserText(prompt), label }

@@ -2,9 +2,12 @@
  * LLaMA-Factory's datasets, with the `dataset_info.json` that names them:
  * https://github.com/hiyouga/LLaMA-Factory/blob/main/data/README.md.
  *
+ * Earlier answers of a conversation are learnt too, unless you train with `mask_history: true`.
+ *
  * @since 0.1.0
  */
-import { asObject, asText, type Turn, turnOf, turnsOf } from "../internal/conversation.ts"
+import type { Settings } from "@interlock/model"
+import { type Answer, asObject, asText, reasonedTurnOf, type Turn, turnOf, turnsOf } from "../internal/conversation.ts"
 import type { Writer, Written } from "../Writer.ts"
 
 const format = "https://github.com/hiyouga/LLaMA-Factory/blob/main/data/README.md"
@@ -17,22 +20,23 @@ const info = (name: string, written: ReadonlyArray<Written>, description: object
   )}\n`
 })
 
-/**
- * `{"instruction", "input", "output", "system", "history"}`. It has no place for calls of tools.
- *
- * @category writers
- * @since 0.1.0
- */
-export const llamaFactoryAlpaca: Writer = {
-  name: "llama-factory-alpaca",
+/** The words of its templates around a thought (`thought_words` in data/template.py), which are part of what the model says. */
+const thought = (answer: Answer): string =>
+  answer.reasoning === undefined ? "" : `<think>\n${answer.reasoning}\n</think>\n\n`
+
+const systemOf = (turns: ReadonlyArray<Turn>): string =>
+  turns.flatMap((turn) => (turn.role === "system" ? [turn.text] : [])).join("\n\n")
+
+const alpaca = (name: string, turn: typeof turnOf | typeof reasonedTurnOf): Writer => ({
+  name,
   unit: "sample",
   format,
   row: ({ prompt }, [sample]) => {
     const turns = turnsOf(prompt)
     if (typeof turns === "string") return turns
-    const answer = turnOf(sample.answer)
+    const answer = turn(sample.answer)
+    if (typeof answer === "string") return answer
     if (answer.calls.length > 0) return "alpaca has no place for calls of tools"
-    const system = turns.flatMap((turn) => (turn.role === "system" ? [turn.text] : []))
     const spoken = turns.filter((turn) => turn.role !== "system")
     const history: Array<readonly [string, string]> = []
     for (let index = 0; index + 1 < spoken.length; index += 2) {
@@ -47,8 +51,8 @@ export const llamaFactoryAlpaca: Writer = {
     return {
       instruction: last.text,
       input: "",
-      output: answer.text,
-      system: system.join("\n\n"),
+      output: thought(answer) + answer.text,
+      system: systemOf(turns),
       history
     }
   },
@@ -56,6 +60,17 @@ export const llamaFactoryAlpaca: Writer = {
     info(name, written, {
       columns: { prompt: "instruction", query: "input", response: "output", system: "system", history: "history" }
     })
+})
+
+/**
+ * `{"instruction", "input", "output", "system", "history"}`. It has no place for calls of tools.
+ *
+ * @category writers
+ * @since 0.1.0
+ */
+export const llamaFactoryAlpaca: Writer = {
+  ...alpaca("llama-factory-alpaca", turnOf),
+  withReasoning: () => alpaca("llama-factory-alpaca-reasoning", reasonedTurnOf)
 }
 
 interface Said {
@@ -74,12 +89,15 @@ const saidOf = (turns: ReadonlyArray<Turn>): ReadonlyArray<Said> | string => {
         break
       case "assistant": {
         if (turn.calls.length === 0) {
-          said.push({ from: "gpt", value: turn.text })
+          said.push({ from: "gpt", value: thought(turn) + turn.text })
           break
         }
         if (turn.text !== "") return "ShareGPT has no place for a text beside calls of tools"
         const calls = turn.calls.map(({ name, params }) => ({ name, arguments: asObject(params) }))
-        said.push({ from: "function_call", value: JSON.stringify(calls.length === 1 ? calls[0] : calls) })
+        said.push({
+          from: "function_call",
+          value: thought(turn) + JSON.stringify(calls.length === 1 ? calls[0] : calls)
+        })
         break
       }
       case "tool": {
@@ -98,6 +116,37 @@ const saidOf = (turns: ReadonlyArray<Turn>): ReadonlyArray<Said> | string => {
     : "ShareGPT wants questions and answers in turn"
 }
 
+/** The columns beside the conversation; tools are JSON text. */
+const columnsOf = (turns: ReadonlyArray<Turn>, settings: Settings) => {
+  const tools = (settings.tools ?? []).map(({ description, name, parameters }) => ({
+    name,
+    ...(description === undefined ? {} : { description }),
+    parameters
+  }))
+  return { system: systemOf(turns), tools: tools.length === 0 ? "" : JSON.stringify(tools) }
+}
+
+const spokenOf = (turns: ReadonlyArray<Turn>): ReadonlyArray<Turn> => turns.filter(({ role }) => role !== "system")
+
+const sharegpt = (name: string, turn: typeof turnOf | typeof reasonedTurnOf): Writer => ({
+  name,
+  unit: "sample",
+  format,
+  row: ({ asked, prompt }, [sample]) => {
+    const turns = turnsOf(prompt)
+    if (typeof turns === "string") return turns
+    const answer = turn(sample.answer)
+    if (typeof answer === "string") return answer
+    const said = saidOf([...spokenOf(turns), answer])
+    return typeof said === "string" ? said : { conversations: said, ...columnsOf(turns, asked.settings) }
+  },
+  beside: (name, written) =>
+    info(name, written, {
+      formatting: "sharegpt",
+      columns: { messages: "conversations", system: "system", tools: "tools" }
+    })
+})
+
 /**
  * `{"conversations": [{"from": "human", "value": "…"}, …], "system", "tools"}`; tools are JSON text.
  *
@@ -105,29 +154,51 @@ const saidOf = (turns: ReadonlyArray<Turn>): ReadonlyArray<Said> | string => {
  * @since 0.1.0
  */
 export const llamaFactorySharegpt: Writer = {
-  name: "llama-factory-sharegpt",
-  unit: "sample",
+  ...sharegpt("llama-factory-sharegpt", turnOf),
+  withReasoning: () => sharegpt("llama-factory-sharegpt-reasoning", reasonedTurnOf)
+}
+
+const preference = (name: string, turn: typeof turnOf | typeof reasonedTurnOf): Writer => ({
+  name,
+  unit: "pair",
   format,
-  row: ({ asked, prompt }, [sample]) => {
+  row: ({ asked, prompt }, samples) => {
     const turns = turnsOf(prompt)
     if (typeof turns === "string") return turns
-    const said = saidOf([...turns.filter(({ role }) => role !== "system"), turnOf(sample.answer)])
-    if (typeof said === "string") return said
-    const system = turns.flatMap((turn) => (turn.role === "system" ? [turn.text] : []))
-    const tools = (asked.settings.tools ?? []).map(({ description, name, parameters }) => ({
-      name,
-      ...(description === undefined ? {} : { description }),
-      parameters
-    }))
-    return {
-      conversations: said,
-      system: system.join("\n\n"),
-      tools: tools.length === 0 ? "" : JSON.stringify(tools)
+    const spoken = spokenOf(turns)
+    const answers: Array<Said> = []
+    for (const sample of samples) {
+      const answer = turn(sample.answer)
+      if (typeof answer === "string") return answer
+      const said = saidOf([...spoken, answer])
+      if (typeof said === "string") return said
+      answers.push(said.at(-1)!)
     }
+    // A prompt that can be said with an answer behind it can be said without.
+    const conversations = saidOf(spoken) as ReadonlyArray<Said>
+    return { conversations, chosen: answers[0], rejected: answers[1], ...columnsOf(turns, asked.settings) }
   },
   beside: (name, written) =>
     info(name, written, {
       formatting: "sharegpt",
-      columns: { messages: "conversations", system: "system", tools: "tools" }
+      ranking: true,
+      columns: {
+        messages: "conversations",
+        chosen: "chosen",
+        rejected: "rejected",
+        system: "system",
+        tools: "tools"
+      }
     })
+})
+
+/**
+ * `{"conversations": […], "chosen": {"from": "gpt", "value": "…"}, "rejected": {…}, "system", "tools"}`, for DPO and reward models.
+ *
+ * @category writers
+ * @since 0.1.0
+ */
+export const llamaFactoryPreference: Writer = {
+  ...preference("llama-factory-preference", turnOf),
+  withReasoning: () => preference("llama-factory-preference-reasoning", reasonedTurnOf)
 }

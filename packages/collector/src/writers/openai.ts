@@ -1,13 +1,14 @@
 /**
- * OpenAI's fine-tuning: chat for supervised training, pairs for direct preference optimisation.
+ * OpenAI's fine-tuning: chat for supervised training, pairs for direct preference optimisation. Neither has a place for reasoning.
  *
  * @since 0.1.0
  */
-import { openaiMessage, toolsOf, turnOf, turnsOf } from "../internal/conversation.ts"
+import { onlyTheLast, openaiMessage, toolsOf, turnOf, turnsOf } from "../internal/conversation.ts"
 import type { Writer } from "../Writer.ts"
 
 /**
- * `{"messages": […], "tools": […]}`; arguments of tools are JSON text.
+ * `{"messages": […], "tools": […]}`; arguments of tools are JSON text. Earlier answers of the conversation are nobody's choice, and have
+ * the weight 0: the teacher's alone is learnt.
  *
  * @category writers
  * @since 0.1.0
@@ -20,7 +21,10 @@ export const openaiChat: Writer = {
     const turns = turnsOf(prompt)
     return typeof turns === "string"
       ? turns
-      : { messages: [...turns, turnOf(sample.answer)].map(openaiMessage), ...toolsOf(asked.settings) }
+      : {
+          messages: onlyTheLast([...turns, turnOf(sample.answer)], openaiMessage, { weight: 0 }),
+          ...toolsOf(asked.settings)
+        }
   }
 }
 

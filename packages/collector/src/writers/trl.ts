@@ -2,30 +2,73 @@
  * TRL's conversational datasets: https://huggingface.co/docs/trl/dataset_formats. Arguments of tools are objects, as its chat templates
  * want them; a column that has no value in any row is left out.
  *
+ * For supervised training and DPO the `tools` column is JSON text, which those trainers decode: as objects, tools whose parameters differ
+ * in kind do not load as one column before version 4.7 of `datasets`.
+ *
  * @since 0.1.0
  */
-import { templateMessage, toolsOf, turnOf, turnsOf } from "../internal/conversation.ts"
-import type { Writer } from "../Writer.ts"
+import type { Chat, Settings } from "@interlock/model"
+import { type Answer, reasonedTurnOf, templateMessage, toolsOf, turnOf, turnsOf } from "../internal/conversation.ts"
+import type { ReasoningKey, Row, Writer } from "../Writer.ts"
 
 const format = "https://huggingface.co/docs/trl/dataset_formats"
 
+const toolsAsText = (settings: Settings) => {
+  const { tools } = toolsOf(settings)
+  return tools === undefined ? {} : { tools: JSON.stringify(tools) }
+}
+
+/** A writer, and the same with reasoning under a key that chat templates know. */
+const make = (
+  name: string,
+  unit: Writer["unit"],
+  tools: (settings: Settings) => object,
+  fields: (
+    prompt: ReadonlyArray<object>,
+    answers: readonly [object, ...ReadonlyArray<object>],
+    kept: boolean
+  ) => { readonly [field: string]: unknown }
+): Writer => {
+  const row =
+    (turn: (answer: Chat.Answer) => Answer | string, key?: ReasoningKey): Writer["row"] =>
+    ({ asked, prompt }, samples): Row => {
+      const turns = turnsOf(prompt)
+      if (typeof turns === "string") return turns
+      const answers: Array<object> = []
+      for (const { answer } of samples) {
+        const said = turn(answer)
+        if (typeof said === "string") return said
+        answers.push(templateMessage(said, key))
+      }
+      return {
+        ...fields(
+          turns.map((one) => templateMessage(one)),
+          answers as [object, ...Array<object>],
+          samples[0].reason === undefined
+        ),
+        ...tools(asked.settings)
+      }
+    }
+  const writer: Writer = { name, unit, format, row: row(turnOf) }
+  return {
+    ...writer,
+    withReasoning: (key = "reasoning_content") => ({
+      ...writer,
+      name: `${name}-reasoning`,
+      row: row(reasonedTurnOf, key)
+    })
+  }
+}
+
 /**
- * `{"messages": […], "tools": […]}`, for language modelling on whole conversations.
+ * `{"messages": […], "tools": "[…]"}`, for language modelling on whole conversations: earlier answers of the conversation are learnt too.
  *
  * @category writers
  * @since 0.1.0
  */
-export const trlMessages: Writer = {
-  name: "trl-messages",
-  unit: "sample",
-  format,
-  row: ({ asked, prompt }, [sample]) => {
-    const turns = turnsOf(prompt)
-    return typeof turns === "string"
-      ? turns
-      : { messages: [...turns, turnOf(sample.answer)].map(templateMessage), ...toolsOf(asked.settings) }
-  }
-}
+export const trlMessages: Writer = make("trl-messages", "sample", toolsAsText, (prompt, [answer]) => ({
+  messages: [...prompt, answer]
+}))
 
 /**
  * `{"prompt": […], "completion": […]}`, for training on the answer only.
@@ -33,21 +76,10 @@ export const trlMessages: Writer = {
  * @category writers
  * @since 0.1.0
  */
-export const trlPromptCompletion: Writer = {
-  name: "trl-prompt-completion",
-  unit: "sample",
-  format,
-  row: ({ asked, prompt }, [sample]) => {
-    const turns = turnsOf(prompt)
-    return typeof turns === "string"
-      ? turns
-      : {
-          prompt: turns.map(templateMessage),
-          completion: [templateMessage(turnOf(sample.answer))],
-          ...toolsOf(asked.settings)
-        }
-  }
-}
+export const trlPromptCompletion: Writer = make("trl-prompt-completion", "sample", toolsAsText, (prompt, [answer]) => ({
+  prompt,
+  completion: [answer]
+}))
 
 /**
  * `{"prompt": […], "chosen": […], "rejected": […]}`, for DPO and its like.
@@ -55,22 +87,11 @@ export const trlPromptCompletion: Writer = {
  * @category writers
  * @since 0.1.0
  */
-export const trlPreference: Writer = {
-  name: "trl-preference",
-  unit: "pair",
-  format,
-  row: ({ asked, prompt }, [better, worse]) => {
-    const turns = turnsOf(prompt)
-    return typeof turns === "string" || worse === undefined
-      ? String(turns)
-      : {
-          prompt: turns.map(templateMessage),
-          chosen: [templateMessage(turnOf(better.answer))],
-          rejected: [templateMessage(turnOf(worse.answer))],
-          ...toolsOf(asked.settings)
-        }
-  }
-}
+export const trlPreference: Writer = make("trl-preference", "pair", toolsAsText, (prompt, [chosen, rejected]) => ({
+  prompt,
+  chosen: [chosen],
+  rejected: [rejected]
+}))
 
 /**
  * `{"prompt": […], "completion": […], "label": true}`, for KTO: an answer that was kept is good, one that scored low is not.
@@ -78,19 +99,8 @@ export const trlPreference: Writer = {
  * @category writers
  * @since 0.1.0
  */
-export const trlUnpaired: Writer = {
-  name: "trl-unpaired",
-  unit: "judged",
-  format,
-  row: ({ asked, prompt }, [sample]) => {
-    const turns = turnsOf(prompt)
-    return typeof turns === "string"
-      ? turns
-      : {
-          prompt: turns.map(templateMessage),
-          completion: [templateMessage(turnOf(sample.answer))],
-          label: sample.reason === undefined,
-          ...toolsOf(asked.settings)
-        }
-  }
-}
+export const trlUnpaired: Writer = make("trl-unpaired", "judged", toolsOf, (prompt, [answer], kept) => ({
+  prompt,
+  completion: [answer],
+  label: kept
+}))
