@@ -16,10 +16,11 @@
  * @since 0.1.0
  */
 import { Effect, FileSystem, Schema, Stream } from "effect"
+import * as Lines from "./internal/lines.ts"
 import { grams, hash, joined, wordsOf } from "./internal/text.ts"
 
 /**
- * A named evaluation set, and its file: `.txt` with a document a line, or `.jsonl` with an object a line.
+ * A named evaluation set, and its file in UTF-8: `.jsonl` with an object a line, `.json`, or text with a document a line.
  *
  * @category models
  * @since 0.1.0
@@ -146,8 +147,25 @@ const documentsOf = (row: unknown): ReadonlyArray<string> => {
   return asked.length > 0 ? asked : Object.values(fields).flatMap(documentsOf)
 }
 
+/** The JSON values of a file by what its name ends in, or nothing where its lines are the documents. */
+const valuesOf = (
+  path: string,
+  lines: ReadonlyArray<string>
+): ReadonlyArray<readonly [string, unknown]> | undefined => {
+  const parse = (text: string, where: string): readonly [string, unknown] => {
+    try {
+      return ["", JSON.parse(text.replace(/^\uFEFF/, ""))]
+    } catch {
+      return [`${where} is no JSON`, undefined]
+    }
+  }
+  if (/\.json$/i.test(path)) return [parse(lines.join("\n"), "it")]
+  if (!/\.(?:jsonl|ndjson)$/i.test(path)) return undefined
+  return lines.flatMap((line, index) => (line.trim() === "" ? [] : [parse(line, `line ${index + 1}`)]))
+}
+
 /**
- * Reads evaluation sets; the first that cannot be read, or is empty, fails it.
+ * Reads evaluation sets; the first that cannot be read, or has nothing that could be looked for, fails it.
  *
  * @category reading
  * @since 0.1.0
@@ -164,28 +182,30 @@ export const load = Effect.fnUntraced(function* (
         path,
         message: `The evaluation set "${name}" cannot be read from ${path}: ${why}. ${cure}, or leave it out; nothing was asked yet`
       })
-    const lines = yield* system.stream(path).pipe(
-      Stream.decodeText(),
-      Stream.splitLines,
+    const read = yield* system.stream(path).pipe(
+      Lines.lines,
       Stream.runCollect,
       Effect.mapError((error) =>
         fail(error.reason._tag === "NotFound" ? "there is no such file" : error.message, "Give the file as it is named")
       )
     )
-    const documents: Array<string> = []
-    for (const [index, line] of lines.entries()) {
-      if (line.trim() === "") continue
-      if (!path.endsWith(".jsonl")) {
-        documents.push(line)
-        continue
+    const lines: Array<string> = []
+    for (const [index, line] of read.entries()) {
+      if (line === undefined) {
+        return yield* fail(`line ${index + 1} is not UTF-8`, "Give it as .jsonl, .json or .txt, in UTF-8")
       }
-      const row = yield* Effect.try({
-        try: (): unknown => JSON.parse(line.replace(/^\uFEFF/, "")),
-        catch: () => fail(`line ${index + 1} is no JSON`, "Correct that line")
-      })
-      documents.push(...documentsOf(row))
+      lines.push(line)
     }
-    if (documents.length === 0) return yield* fail("there is no text in it", "Give one with a document a line")
+    const values = valuesOf(path, lines)
+    const broken = values?.find(([why]) => why !== "")
+    if (broken !== undefined) return yield* fail(broken[0], "Correct that")
+    const documents = values === undefined ? lines : values.flatMap(([, value]) => documentsOf(value))
+    if (documents.every((text) => text.trim() === "")) {
+      return yield* fail("there is no text in it", "Give one with a document a line")
+    }
+    if (documents.every((text) => wordsOf(text).length < documentWords)) {
+      return yield* fail(`no document in it has ${documentWords} words`, "Give one whose documents say more")
+    }
     sets.push({ name, documents })
   }
   return make(sets)

@@ -9,6 +9,7 @@
 import { createHash } from "node:crypto"
 import { Prompt } from "@interlock/model"
 import { Effect, FileSystem, Result, Schema, Stream } from "effect"
+import * as Lines from "./internal/lines.ts"
 
 /**
  * A line of a source: a prompt, or why it is none. Lines count from 1.
@@ -163,11 +164,12 @@ export const lines = (
           hash.update(bytes)
           return bytes
         }),
-        Stream.decodeText(),
-        Stream.splitLines,
-        Stream.map((text) => {
+        Lines.lines,
+        Stream.map((text): Line | undefined => {
           line++
-          return parse(text, line)
+          return text === undefined
+            ? { _tag: "Unreadable", line, reason: "it is not UTF-8; save the file as UTF-8" }
+            : parse(text, line)
         }),
         Stream.filter((one) => one !== undefined),
         Stream.onEnd(Effect.sync(() => whole(hash.digest("hex"))))

@@ -9,7 +9,7 @@ import { Effect } from "effect"
 const folder = mkdtempSync(join(tmpdir(), "decontaminate-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const write = (name: string, text: string) => {
+const write = (name: string, text: string | Buffer) => {
   const path = join(folder, name)
   writeFileSync(path, text)
   return path
@@ -59,6 +59,7 @@ describe("Decontaminate", () => {
     Effect.gen(function* () {
       const index = yield* Decontaminate.load([
         { name: "text", path: write("a.txt", "Who wrote the novel Emma?\n\nWhen was Bach born?\n") },
+        { name: "list", path: write("c.json", '\uFEFF[\n  {"question": "Who painted the Night Watch?"}\n]\n') },
         {
           name: "rows",
           path: write(
@@ -71,10 +72,12 @@ describe("Decontaminate", () => {
         index.sets.map(({ documents, name }) => [name, documents]),
         [
           ["text", 2],
+          ["list", 1],
           ["rows", 2]
         ]
       )
       assert.strictEqual(index.find("when was bach born")?.set, "text")
+      assert.strictEqual(index.find("who painted the night watch")?.set, "list")
       assert.strictEqual(index.find("name the three primary colours")?.set, "rows")
       assert.isUndefined(index.find("eight of them"))
     }).pipe(Effect.provide(NodeServices.layer))
@@ -83,7 +86,10 @@ describe("Decontaminate", () => {
   it.effect.each([
     ["nowhere.jsonl", undefined, "there is no such file"],
     ["broken.jsonl", '{"question":"a b c"}\n{"quest', "line 2 is no JSON"],
-    ["empty.txt", "\n\n", "there is no text in it"]
+    ["broken.json", '[{"question":"a b c"},', "it is no JSON"],
+    ["empty.txt", "\n\n", "there is no text in it"],
+    ["table.parquet", Buffer.from([0x50, 0x41, 0x52, 0x31, 0x15, 0xff, 0x80]), "line 1 is not UTF-8"],
+    ["labels.jsonl", '{"answer":"A"}\n{"answer":"B"}\n', "no document in it has 3 words"]
   ] as const)("says which set cannot be read, and why: %s", ([name, text, why]) =>
     Effect.gen(function* () {
       const path = text === undefined ? join(folder, name) : write(name, text)

@@ -5,7 +5,8 @@
  *
  * @since 0.1.0
  */
-import { Effect, FileSystem, Schema, Stream } from "effect"
+import { isUtf8 } from "node:buffer"
+import { Effect, FileSystem, type PlatformError, Schema, Stream } from "effect"
 
 /**
  * One line of a prompt file.
@@ -55,6 +56,13 @@ export class BadLine extends Schema.TaggedError<BadLine>()("BadLine", {
 
 const decodeRow = Schema.decodeUnknownEffect(Schema.fromJsonString(Row))
 
+const notPrompt = (line: number, reason: string): BadLine =>
+  new BadLine({
+    line,
+    reason,
+    message: `Line ${line} is not a prompt: ${reason}. Write {"prompt": "…"} on a line of its own.`
+  })
+
 const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ").trim()
 
 /**
@@ -76,15 +84,38 @@ export const parse = (text: string, line: number): Effect.Effect<Prompt | undefi
     ? Effect.succeed(undefined)
     : Effect.mapBoth(decodeRow(text.replace(/^\uFEFF/, "")), {
         onSuccess: ({ id, prompt }) => ({ line, id: id ?? String(line), prompt }),
-        onFailure: (error) => {
-          const reason = oneLine(String(error.message))
-          return new BadLine({
-            line,
-            reason,
-            message: `Line ${line} is not a prompt: ${reason}. Write {"prompt": "…"} on a line of its own.`
-          })
-        }
+        onFailure: (error) => notPrompt(line, oneLine(String(error.message)))
       })
+
+const newline = 0x0a
+const carriageReturn = 0x0d
+
+/** Each line is decoded by itself: one that is not UTF-8 does not spoil the others, nor pass for text. */
+const textOf = (bytes: Buffer): string | undefined => {
+  const line = bytes.at(-1) === carriageReturn ? bytes.subarray(0, -1) : bytes
+  return isUtf8(line) ? line.toString("utf8") : undefined
+}
+
+/**
+ * The lines of a file; `undefined` stands for one that is not UTF-8.
+ *
+ * @category reading
+ * @since 0.1.0
+ */
+export const lines = (
+  path: string
+): Effect.Effect<ReadonlyArray<string | undefined>, PlatformError.PlatformError, FileSystem.FileSystem> =>
+  Effect.gen(function* () {
+    const files = yield* FileSystem.FileSystem
+    const bytes = Buffer.concat(yield* Stream.runCollect(files.stream(path)))
+    const found: Array<string | undefined> = []
+    for (let start = 0; start < bytes.length; ) {
+      const end = bytes.indexOf(newline, start)
+      found.push(textOf(bytes.subarray(start, end < 0 ? bytes.length : end)))
+      start = end < 0 ? bytes.length : end + 1
+    }
+    return found
+  })
 
 /**
  * Reads a file of prompts: those it has, and the lines that are none.
@@ -100,22 +131,20 @@ export const read = (
   FileSystem.FileSystem
 > =>
   Effect.gen(function* () {
-    const files = yield* FileSystem.FileSystem
-    const lines = yield* files.stream(path).pipe(
-      Stream.decodeText(),
-      Stream.splitLines,
-      Stream.runCollect,
-      Effect.mapError((error) => {
-        const why = error.reason._tag === "NotFound" ? "it is not there" : error.message
-        return new UnreadableFile({
-          path,
-          message: `${path} cannot be read: ${why}. Give a file with {"prompt": "…"} a line.`
-        })
+    const found = yield* Effect.mapError(lines(path), (error) => {
+      const why = error.reason._tag === "NotFound" ? "it is not there" : error.message
+      return new UnreadableFile({
+        path,
+        message: `${path} cannot be read: ${why}. Give a file with {"prompt": "…"} a line.`
       })
-    )
+    })
     const prompts: Array<Prompt> = []
     const bad: Array<BadLine> = []
-    for (const [index, text] of lines.entries()) {
+    for (const [index, text] of found.entries()) {
+      if (text === undefined) {
+        bad.push(notPrompt(index + 1, "it is not UTF-8"))
+        continue
+      }
       yield* Effect.match(parse(text, index + 1), {
         onSuccess: (prompt) => prompt !== undefined && prompts.push(prompt),
         onFailure: (line) => bad.push(line)

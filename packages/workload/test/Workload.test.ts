@@ -44,6 +44,26 @@ describe("PromptFile", () => {
       assert.include(bad[2]?.message, "not empty")
     })
   )
+
+  it.effect("a line that is not UTF-8 is no prompt, and the others are", () =>
+    Effect.gen(function* () {
+      const latin1 = Buffer.from('{"prompt":"café"}\n{"prompt":"tea"}', "latin1")
+      // Bytes of one line, and of one character, may come apart.
+      const utf8 = Buffer.from('\n{"prompt":"茶"}\n')
+      const files = FileSystem.makeNoop({
+        stream: () => Stream.make(latin1, ...Array.from(utf8, (byte) => Uint8Array.of(byte)))
+      })
+      const { bad, prompts } = yield* Effect.provideService(PromptFile.read("file"), FileSystem.FileSystem, files)
+      assert.deepStrictEqual(
+        prompts.map(({ prompt }) => prompt),
+        ["tea", "茶"]
+      )
+      assert.deepStrictEqual(
+        bad.map(({ line, reason }) => [line, reason]),
+        [[1, "it is not UTF-8"]]
+      )
+    })
+  )
 })
 
 describe("Workload", () => {
