@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import type { Counts, Spending } from "./Ledger.ts"
-import type { Override, Terms } from "./TeacherPolicy.ts"
+import * as TeacherPolicy from "./TeacherPolicy.ts"
 
 /**
  * What there is to say of a dataset.
@@ -24,8 +24,8 @@ export interface Manifest {
   readonly counts: Counts
   readonly spending: Spending
   /** The terms of each teacher, and whose word it is that the data may be exported all the same. */
-  readonly terms: ReadonlyArray<Terms & { readonly provider: string; readonly model: string }>
-  readonly override?: Override
+  readonly terms: ReadonlyArray<TeacherPolicy.Terms & { readonly provider: string; readonly model: string }>
+  readonly override?: TeacherPolicy.Override
   readonly judge: { readonly name: string; readonly minimumScore: number }
   readonly similarity: { readonly removeFrom: number; readonly groupFrom: number }
   readonly contamination: ReadonlyArray<{
@@ -127,7 +127,7 @@ export const card = (manifest: Manifest): string => {
           `${teacher.provider}/${teacher.model}`,
           teacher.version ?? "not said",
           count(teacher.answers),
-          own === undefined ? "unknown" : `${own.status}: ${own.summary}${own.url === undefined ? "" : ` (${own.url})`}`
+          own === undefined ? "unknown" : `${own.status}: ${TeacherPolicy.describe(own)}`
         ]
       })
     ),
@@ -135,7 +135,11 @@ export const card = (manifest: Manifest): string => {
     ...(override === undefined
       ? []
       : [
-          `**Exported on the word of ${override.by}**, though the terms of a teacher restrict it or are not known: ${override.reason}`,
+          `**Exported on the word of ${override.by}**${
+            terms.every(({ status }) => status === "permitted")
+              ? ", which no teacher's terms called for"
+              : ", though the terms of a teacher restrict it or are not known"
+          }: ${override.reason}`,
           ""
         ]),
     `Licence of this data: ${manifest.licence}.`,
@@ -167,6 +171,11 @@ export const card = (manifest: Manifest): string => {
       ["file", "rows", "bytes", "SHA-256"],
       files.map(({ bytes, path, rows, sha256 }) => [path, count(rows), count(bytes), `\`${sha256}\``])
     ),
+    ...(writers.some((writer) => writer.endsWith("-reasoning"))
+      ? [
+          "\nRows of the forms whose names end in `-reasoning` hold what the teacher gave as its reasoning; only the answer was judged."
+        ]
+      : []),
     ...Object.entries(manifest.skipped).map(
       ([writer, reasons]) =>
         `\n\`${writer}\` left out: ${Object.entries(reasons)

@@ -29,12 +29,21 @@ export interface Rejection {
 /** A refusal says so at its beginning. */
 const refusalWithin = 200
 
+const cannot = "(?:can(?:no|['’]?)t|can not|won['’]?t|unable|not able|must decline|have to decline)"
+const doing =
+  "(?:help|assist|answer|provide|comply|fulfil|fulfill|do that|discuss|create|generate|engage|share|write|continue)"
+
+/** Who is sorry for something else, and helps, does not refuse: it takes somebody who cannot, and what. */
 const refusals = [
-  /\bi(?:['’]m| am) (?:sorry|afraid|unable|not able)\b[^.!?]{0,80}\b(?:can(?:no|['’])t|cannot|unable|not able|won['’]t|help|assist|comply|provide|answer)\b/i,
-  /\bi (?:cannot|can['’]?t|can not|won['’]t|am unable to|am not able to|must decline|have to decline)\b[^.!?]{0,60}\b(?:help|assist|answer|provide|comply|fulfil|fulfill|do that|discuss|create|generate|engage)\b/i,
+  new RegExp(
+    `\\bi(?:['’]m| am) (?:sorry|afraid)\\b[^.!?]{0,60}\\b(?:i|we)(?:['’]m| am|['’]re| are)? ${cannot}\\b`,
+    "i"
+  ),
+  new RegExp(`\\bi(?:['’]m| am)? ${cannot}\\b[^.!?]{0,60}\\b${doing}\\b`, "i"),
+  new RegExp(`\\b(?:not|isn['’]t) something (?:that )?(?:i|we) can ${doing}\\b`, "i"),
   /\bas an ai(?: language model| assistant)?\b[^.!?]{0,60}\b(?:cannot|can['’]?t|unable|not able|don['’]t)\b/i,
-  /(?:抱歉|对不起|不好意思)[^。！？]{0,40}(?:不能|无法|没办法|不可以|没有)/u,
-  /我(?:不能|无法|没办法)(?:回答|提供|帮助|协助|满足|完成|讨论)/u,
+  /(?:抱歉|对不起|不好意思)[^。！？]{0,40}(?:不能|无法|没办法|不可以)[^。！？]{0,10}(?:回答|提供|帮|协助|满足|完成|讨论|处理|生成|继续|执行)/u,
+  /我们?(?:不能|无法|没办法)(?:回答|提供|帮助|协助|满足|完成|讨论)/u,
   /没有这个问题的答案/u
 ]
 

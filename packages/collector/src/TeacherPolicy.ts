@@ -26,6 +26,13 @@ export interface Terms {
   readonly status: "permitted" | "restricted" | "unknown"
   readonly summary: string
   readonly url?: string
+  /** The clause that says so, and from when it is. */
+  readonly clause?: string
+  /**
+   * How the clause was read, and when: `page` is a copy of the provider's own page, `quotations` are several others' who quote it word for
+   * word and alike. Absent where nobody looked.
+   */
+  readonly read?: { readonly from: "page" | "quotations"; readonly on: string }
 }
 
 /**
@@ -74,10 +81,8 @@ export class RestrictedTeacher extends Schema.TaggedError<RestrictedTeacher>()(
   { provider: Schema.String, model: Schema.String, message: Schema.String }
 ) {}
 
-const restricted = (summary: string, url: string): Terms => ({ status: "restricted", summary, url })
-
 /**
- * The terms of well-known providers, in short.
+ * The terms of well-known providers for users of their interfaces, in short.
  *
  * @category constants
  * @since 0.1.0
@@ -89,26 +94,53 @@ export const known: ReadonlyArray<Entry> = [
   },
   {
     provider: "openai",
-    terms: restricted(
-      "Output may not be used to develop models that compete with OpenAI.",
-      "https://openai.com/policies/services-agreement/"
-    )
+    terms: {
+      status: "restricted",
+      summary:
+        "Output may not be used to develop models that compete with OpenAI's products and services; excepted are classifiers and embeddings that are not given to others, and models that are fine-tuned at OpenAI.",
+      url: "https://openai.com/policies/services-agreement/",
+      clause: "3.3 (e), effective 2026-01-01",
+      read: { from: "quotations", on: "2026-11-28" }
+    }
   },
   {
     provider: "anthropic",
-    terms: restricted(
-      "The services may not be used to build a competing product or to train competing models without approval.",
-      "https://www.anthropic.com/legal/commercial-terms"
-    )
+    terms: {
+      status: "restricted",
+      summary:
+        "The services may not be used to build a competing product or service, which includes training competing models, except as Anthropic expressly approves.",
+      url: "https://www.anthropic.com/legal/commercial-terms",
+      clause: "D.4 (a), effective 2025-06-17",
+      read: { from: "quotations", on: "2026-11-28" }
+    }
   },
   {
     provider: "google",
-    terms: restricted(
-      "The services may not be used to develop models that compete with them.",
-      "https://ai.google.dev/gemini-api/terms"
-    )
+    terms: {
+      status: "restricted",
+      summary:
+        "The services may not be used to develop models that compete with them, such as Gemini API or Google AI Studio.",
+      url: "https://ai.google.dev/gemini-api/terms",
+      clause: "Use Restrictions, effective 2025-05-20",
+      read: { from: "page", on: "2026-11-28" }
+    }
   }
 ]
+
+/**
+ * What there is to say of terms, in a sentence or two.
+ *
+ * @category printing
+ * @since 0.1.0
+ */
+export const describe = ({ clause, read, summary, url }: Terms): string => {
+  const where = [url, clause].filter((each) => each !== undefined).join(", ")
+  const how =
+    read === undefined
+      ? ""
+      : ` Read ${read.on} ${read.from === "page" ? "in a copy of that page" : "as others quote it, not there"}: look at the page before you rely on it.`
+  return `${summary}${where === "" ? "" : ` (${where})`}${how}`
+}
 
 /**
  * The policy in force: the known terms, and no override.
@@ -148,10 +180,8 @@ export const check = Effect.fnUntraced(function* (
       provider,
       model,
       message: `Answers of ${provider}/${model} are not exported: ${
-        terms.status === "restricted"
-          ? `${terms.summary} (${terms.url ?? "see its terms"})`
-          : "its terms are not known here; add them to the TeacherPolicy"
-      }. Where you may all the same, give an override with your name and the reason; it goes into the dataset's card`
+        terms.status === "restricted" ? describe(terms) : "its terms are not known here; add them to the TeacherPolicy."
+      } Where you may all the same, give an override with your name and the reason; it goes into the dataset's card`
     })
   }
 })

@@ -16,6 +16,9 @@ describe("Rejection", () => {
     "I can’t discuss that topic.",
     "I must decline to answer this.",
     "I cannot answer that from the 5 documents I have.",
+    "I'm sorry, but that is not something I can help with.",
+    "I’m unable to share that.",
+    "I'm afraid we're not able to do this.",
     "很抱歉，我无法回答这个问题。",
     "对不起，我不能帮助您完成这个请求。",
     "我手头的 5 份文档里没有这个问题的答案。"
@@ -26,6 +29,11 @@ describe("Rejection", () => {
     "I'm happy to help. Turn the dial to the left, then press the button twice.",
     "If the charger cannot be found, any charger of 10 watts will do.",
     "The shop can't help with repairs on Sundays.",
+    "I'm sorry to hear that your chain broke, and happy to help: bring it in before six.",
+    "I'm afraid the lamp can't be repaired once water is in it. A new one is 12 euros.",
+    "I am sorry for the wait! Your parcel cannot be far: it left on Monday.",
+    "很抱歉给您带来不便，如果没有收到包裹，请写信给我们。",
+    "抱歉，过了三十天就不能退货了，但可以换货。",
     "抱歉久等了。您的包裹明天到。",
     "不能用高压水枪冲洗，因为水会进入轴承。"
   ])("no refusal: %s", (text) => assert.isUndefined(said(text)))
