@@ -7,7 +7,7 @@ import { collect } from "@interlock/stages/collect"
 import { inLanguage, layerRules, lengthBetween, rule } from "@interlock/stages/judge"
 import { redact } from "@interlock/stages/redact"
 import { retry } from "@interlock/stages/retry"
-import { Effect } from "effect"
+import { Context, Effect } from "effect"
 
 /** The first provider whose key is set is the teacher; without a key, the offline model is, from the documents in `knowledge`. */
 export const models = Models.layerAvailable([
@@ -37,8 +37,18 @@ const chooseTeacher = Stage.derive("chooseTeacher", { needs: {}, adds: ChosenMod
   })
 )
 
+/** Whether the teacher is to reason, and to give its reasoning with its answers where its provider does so. */
+export const Reasoning: Context.Reference<boolean> = Context.Reference("distillation-collector/Reasoning", {
+  defaultValue: () => false
+})
+
 const settings = Stage.derive("settings", { needs: {}, adds: Parameters }, () =>
-  Effect.succeed({ maxOutputTokens: 2000, temperature: 1 })
+  Effect.map(Reasoning, (reasoning) =>
+    // What is thought counts as output.
+    reasoning
+      ? { maxOutputTokens: 16_000, temperature: 1, reasoningEffort: "medium" as const }
+      : { maxOutputTokens: 2000, temperature: 1 }
+  )
 )
 
 export const teacher = Pipeline.make("teacher", { input: [RawPrompt, Caller], protocol: Chat.protocol })

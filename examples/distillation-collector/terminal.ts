@@ -5,6 +5,7 @@ const count = (value: number): string => value.toLocaleString("en-US")
 
 const dollars = ({ costComplete, costUsd }: Pick<Ledger.Spending["judge"], "costUsd" | "costComplete">): string =>
   `$${costUsd.toFixed(6)}${costComplete ? "" : " and more"}`
+const times = (value: number, one: string): string => `${count(value)} ${one}${value === 1 ? "" : "s"}`
 
 const said: { readonly [reason: string]: string } = {
   UnreadableRow: "not a prompt",
@@ -31,11 +32,17 @@ const reasons = (found: { readonly [reason: string]: number }): ReadonlyArray<re
   Object.entries(found).map(([reason, number]) => [`  − ${said[reason] ?? reason}`, count(number)])
 
 export const render = (
-  { counts, manifest, spending, unfinished }: Collector.Report,
+  { counts, manifest, spending }: Collector.Report,
   directory: string,
   stopped?: string
 ): string => {
   const samples = Object.values(counts.samples).reduce((sum, number) => sum + number, 0)
+  const { answered, calling, failed, judged, planned } = counts.samples
+  const open: ReadonlyArray<readonly [string, number]> = [
+    ["  − to be asked", planned + calling + failed],
+    ["  − answered, not judged", answered],
+    ["  − judged, not looked through", judged]
+  ]
   const blocks = [
     `From line to row\n${columns([
       ["lines read", count(counts.lines)],
@@ -43,13 +50,13 @@ export const render = (
       ["prompts", count(counts.items)],
       ["samples", count(samples)],
       ...reasons(counts.samplesRejected),
-      ...(unfinished === 0 ? [] : [["  − not finished", count(unfinished)] as const]),
+      ...open.flatMap(([name, number]) => (number === 0 ? [] : [[name, count(number)] as const])),
       ["samples kept", count(counts.samples.kept)]
     ])}`,
     `Teachers\n${columns([
       ...spending.teachers.map(
         ({ answers, model, provider, version }) =>
-          [`${provider}/${model}${version === undefined ? "" : ` (${version})`}`, `${count(answers)} answers`] as const
+          [`${provider}/${model}${version === undefined ? "" : ` (${version})`}`, times(answers, "answer")] as const
       ),
       ["tries, failed ones included", count(spending.tries)],
       ["tokens", `${count(spending.inputTokens)} in, ${count(spending.outputTokens)} out`],
@@ -72,13 +79,13 @@ export const render = (
             : [
                 `Evaluation sets\n${columns(
                   manifest.contamination.map(({ documents, items, lines, set }) => [
-                    `${set} (${count(documents)} documents)`,
+                    `${set} (${times(documents, "document")})`,
                     `${count(lines + items)} left out`
                   ])
                 )}`
               ]),
           `Written to ${directory}/dataset\n${columns(
-            manifest.files.map(({ path, rows }) => [path, `${count(rows)} rows`])
+            manifest.files.map(({ path, rows }) => [path, times(rows, "row")])
           )}\n\nThe card: ${directory}/dataset/README.md\nThe report: ${directory}/report.json`
         ]),
     ...(stopped === undefined ? [] : [`Not finished: ${stopped}`])

@@ -40,7 +40,8 @@ const lines = (path: string) =>
 /** A teacher on this machine: answers as OpenAI does, or never, and says what it was asked. */
 const withTeacher = async (
   answer: ((asked: number) => string) | "never",
-  use: (environment: Record<string, string>, bodies: ReadonlyArray<string>, asked: Promise<void>) => Promise<void>
+  use: (environment: Record<string, string>, bodies: ReadonlyArray<string>, asked: Promise<void>) => Promise<void>,
+  thinks?: string
 ) => {
   const key = randomUUID()
   const bodies: Array<string> = []
@@ -61,6 +62,9 @@ const withTeacher = async (
         model: "gpt-5-mini-2025-08-07",
         status: "completed",
         output: [
+          ...(thinks === undefined
+            ? []
+            : [{ type: "reasoning", id: "rs_1", summary: [{ type: "summary_text", text: thinks }] }]),
           {
             type: "message",
             id: "msg_1",
@@ -150,10 +154,11 @@ describe("distillation-collector", () => {
             environment
           ).ended
           assert.strictEqual(code, 1)
-          assert.include(errors, "1 lines could not be read")
+          assert.include(errors, "1 line could not be read: see ")
           assert.strictEqual(bodies.length, 2)
           assert.notInclude(bodies.join(), "alice@example.com")
           assert.notInclude(errors, environment["OPENAI_API_KEY"]!)
+          assert.include(errors, `${prompts}: line 2 is not a prompt: Expected string at ["prompt"]`)
           const rejected = lines(join(folder, "dataset/rejected.jsonl"))
           assert.deepInclude(rejected[0], { line: 2, reason: "UnreadableRow" })
           const card = readFileSync(join(folder, "dataset/README.md"), "utf8")
@@ -162,6 +167,52 @@ describe("distillation-collector", () => {
           assert.include(card, "gpt-5-mini-2025-08-07")
         }
       )
+    }))
+
+  it("asks for reasoning where that is wanted, and writes it in forms of its own", () =>
+    inFolder(async (folder) => {
+      const prompts = join(folder, "mine.jsonl")
+      writeFileSync(prompts, '{"prompt":"What is a tandem bicycle good for?"}\n')
+      const flags = ["--prompts", prompts, "--samples", "1", "--override", "Ada: a test", "--formats", "trl-messages"]
+      await withTeacher(
+        () => "It is good for two. It has two saddles. And two pairs of pedals.",
+        async (environment, bodies) => {
+          const { code, errors } = await start([...flags, "--directory", join(folder, "a"), "--reasoning"], environment)
+            .ended
+          assert.strictEqual(code, 0, errors)
+          assert.strictEqual(JSON.parse(bodies[0]!).reasoning.effort, "medium")
+          const [answered] = lines(join(folder, "a/dataset/trl-messages-reasoning/train.jsonl"))
+          assert.strictEqual(answered.messages.at(-1).reasoning_content, "Two riders, one frame.")
+          const plain = readFileSync(join(folder, "a/dataset/trl-messages/train.jsonl"), "utf8")
+          assert.notInclude(plain, "Two riders")
+          const without = await start([...flags, "--directory", join(folder, "b")], environment).ended
+          assert.strictEqual(without.code, 0, without.errors)
+          assert.notInclude(bodies[1], "effort")
+          assert.isFalse(existsSync(join(folder, "b/dataset/trl-messages-reasoning")))
+        },
+        "Two riders, one frame."
+      )
+      const offline = await start(["--prompts", prompts, "--directory", join(folder, "c"), "--reasoning"]).ended
+      assert.include(offline.errors, "No answer came with reasoning")
+    }))
+
+  it("refuses a file that is none before anything is made, and leaves nothing for --resume to find", () =>
+    inFolder(async (folder) => {
+      const [empty, made] = [join(folder, "empty.jsonl"), join(folder, "made")]
+      writeFileSync(empty, "\n")
+      for (const [flags, said] of [
+        [["--prompts", join(folder, "nowhere.jsonl")], "nowhere.jsonl cannot be read: there is no such file"],
+        [["--prompts", folder], `${folder} cannot be read: it is a folder`],
+        [["--prompts", empty], "empty.jsonl has no line"],
+        [["--evaluation", `exam=${join(folder, "nowhere.jsonl")}`], 'The evaluation set "exam" cannot be read'],
+        [["--formats", "openai-chat, nothing"], 'There is no format "nothing"']
+      ] as const) {
+        const { code, errors, output } = await start([...flags, "--directory", made]).ended
+        assert.strictEqual(code, 1)
+        assert.include(errors, said)
+        assert.strictEqual(output, "")
+        assert.isFalse(existsSync(made), said)
+      }
     }))
 
   it("stops cleanly on Ctrl-C, says what was in flight, and goes on later", () =>

@@ -139,7 +139,7 @@ export const describe = ({ clause, read, summary, url }: Terms): string => {
     read === undefined
       ? ""
       : ` Read ${read.on} ${read.from === "page" ? "in a copy of that page" : "as others quote it, not there"}: look at the page before you rely on it.`
-  return `${summary}${where === "" ? "" : ` (${where})`}${how}`
+  return `${summary.replace(/\.$/, "")}${where === "" ? "" : ` (${where})`}.${how}`
 }
 
 /**

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { DatasetCard, TeacherPolicy } from "@interlock/collector"
@@ -58,7 +58,7 @@ describe("DatasetCard", () => {
   it("says what its golden file has", () => {
     const path = join(import.meta.dirname, "golden/card.md")
     const card = DatasetCard.card(manifest)
-    if (process.env["GOLDEN"] === "write") writeFileSync(path, card)
+    if (process.env["GOLDEN"] === "write" && !existsSync(path)) writeFileSync(path, card)
     assert.strictEqual(card, readFileSync(path, "utf8"))
   })
 
