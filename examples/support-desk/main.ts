@@ -3,7 +3,7 @@ import { dirname, resolve } from "node:path"
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Pipeline } from "@interlock/core"
 import { Workload } from "@interlock/workload"
-import { Console, Effect, FileSystem, Layer, Option, Schema } from "effect"
+import { Console, Effect, FileSystem, Layer, Logger, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { classifier, desk, models, pair } from "./desk.ts"
 import { page } from "./page.ts"
@@ -34,8 +34,14 @@ const write = Effect.fnUntraced(
     const files = yield* FileSystem.FileSystem
     yield* files.makeDirectory(dirname(path), { recursive: true })
     yield* files.writeFileString(path, text)
+    return []
   },
-  (effect, path) => Effect.catch(effect, ({ message }) => Console.error(`${path} could not be written: ${message}`))
+  // What was found is printed all the same; the exit code says that something is missing.
+  (effect, path) =>
+    Effect.catch(effect, ({ message }) => {
+      const failed = `${path} could not be written: ${message}`
+      return Effect.as(Console.error(failed), [failed])
+    })
 )
 
 const answers = ({ results }: Run): string =>
@@ -65,7 +71,10 @@ const others = Effect.gen(function* () {
   const names = (yield* files.readDirectory(folder)).sort()
   const runnable = yield* Effect.filter(names, (name) => files.exists(`${folder}/${name}/main.ts`))
   const rest = runnable.filter((name) => name !== "support-desk")
-  if (rest.length > 0) yield* Console.log(`Other examples, with pnpm interlock example NAME: ${rest.join(", ")}`)
+  if (rest.length === 0) return
+  yield* Console.log(
+    `Other examples, with pnpm interlock example NAME: ${rest.join(", ")}\n(without pnpm: npx --yes pnpm@12.21.0 interlock example NAME)`
+  )
 }).pipe(Effect.ignore)
 
 const supportDesk = Command.make(
@@ -79,12 +88,12 @@ const supportDesk = Command.make(
       Flag.withDefault(`${import.meta.dirname}/tickets/tickets.jsonl`)
     ),
     concurrency: Flag.Int("concurrency").pipe(
-      Flag.withDescription("How many calls at a time"),
+      Flag.withDescription("How many calls at a time; 8 by default"),
       Flag.withSchema(Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: 1000 })))),
       Flag.withDefault(8)
     ),
     page: Flag.String("page").pipe(
-      Flag.withDescription("Where to write the report as a page"),
+      Flag.withDescription("Where to write the report as a page; in .interlock by default"),
       Flag.withDefault(resolve(import.meta.dirname, "../../.interlock/support-desk.html"))
     ),
     answers: Flag.String("answers").pipe(
@@ -106,27 +115,42 @@ const supportDesk = Command.make(
       Effect.mapError(({ message }) => new Workload.Incomplete({ message }))
     )
     for (const line of bad) yield* Console.error(`${flags.prompts}: ${line}`)
+    if (tickets.length === 0) {
+      const message = `${flags.prompts} has no ticket: give {"prompt": "…"} a line`
+      yield* Console.error(message)
+      return yield* new Workload.Incomplete({ message })
+    }
     const { provider } = yield* pair
     const report = Effect.fnUntraced(function* (ran: Run, stopped: boolean, scores: ReadonlyArray<Score>) {
-      const found: Findings = { desk: ran, stopped, labels: labelling(ran.results), scores, provider }
-      yield* write(flags.page, page(found))
-      if (Option.isSome(flags.answers)) yield* write(flags.answers.value, answers(ran))
-      if (flags.json) return yield* Console.log(JSON.stringify(summary(found, flags.page)))
-      yield* Console.log(`${Pipeline.toMermaid(desk)}\n\n${render(found)}\n\nThe report as a page: ${flags.page}`)
-      yield* others
+      const own = { ...ran, report: { ...ran.report, badLines: bad.length } }
+      const found: Findings = { desk: own, stopped, labels: labelling(ran.results), scores, provider }
+      const unwritten = [
+        ...(yield* write(flags.page, page(found))),
+        ...(Option.isSome(flags.answers) ? yield* write(flags.answers.value, answers(ran)) : [])
+      ]
+      if (flags.json) yield* Console.log(JSON.stringify(summary(found, flags.page)))
+      else {
+        yield* Console.log(`${Pipeline.toMermaid(desk)}\n\n${render(found)}\n\nThe report as a page: ${flags.page}`)
+        yield* others
+      }
+      return unwritten
     })
     const ran = yield* run(tickets, { concurrency: flags.concurrency }, (ran, stopped) =>
       Effect.as(stopped ? report(ran, true, []) : Effect.void, ran)
     )
+    const failed = ran.results.filter(({ failure }) => failure !== undefined && failure !== "LimitError")
+    // One of each kind says what is wrong: five hundred of a kind would hide it.
+    for (const [message, { ticket }] of new Map(failed.map((one) => [one.message ?? "", one] as const))) {
+      yield* Console.error(`${flags.prompts}: ticket ${ticket.id} failed: ${message}`)
+    }
     const scores =
       flags.compare || provider === "offline"
         ? yield* Effect.onInterrupt(compare(tickets, flags.concurrency), () => report(ran, true, []))
         : ([] as ReadonlyArray<Score>)
-    yield* report(ran, false, scores)
-    const failed = ran.results.filter(({ failure }) => failure !== undefined && failure !== "LimitError")
-    if (bad.length > 0 || failed.length > 0) {
+    const unwritten = yield* report(ran, false, scores)
+    if (bad.length > 0 || failed.length > 0 || unwritten.length > 0) {
       return yield* new Workload.Incomplete({
-        message: `${failed.length} calls failed and ${bad.length} lines could not be read`
+        message: [`${failed.length} calls failed and ${bad.length} lines could not be read`, ...unwritten].join("; ")
       })
     }
   })
@@ -134,5 +158,7 @@ const supportDesk = Command.make(
 
 Command.run(supportDesk, { version: "0.1.0" }).pipe(
   Effect.provide(classifier.pipe(Layer.provideMerge(models), Layer.provideMerge(NodeServices.layer))),
+  // What is printed is the report; what goes wrong is said beside it.
+  Effect.provideService(Logger.LogToStderr, true),
   NodeRuntime.runMain
 )

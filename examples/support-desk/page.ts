@@ -39,7 +39,7 @@ const bars = (label: string, items: ReadonlyArray<Bar>, most = Math.max(...items
 }
 
 /** Cost against right answers, one point a way. */
-const scatter = (scores: ReadonlyArray<Score>, own: Score): string => {
+const scatter = (scores: ReadonlyArray<Score>, own: Score, tickets: number): string => {
   const all = [...scores, own]
   const height = 260
   const frame = { left: 44, right: width - 12, top: 10, bottom: height - 36 }
@@ -58,22 +58,25 @@ const scatter = (scores: ReadonlyArray<Score>, own: Score): string => {
     const cost = share * Math.max(...all.map(({ costUsd }) => costUsd))
     lines.push(text(x(cost), frame.bottom + 16, dollars(cost), 'text-anchor="middle" class="axis"'))
   }
-  // Ways that fall on one spot share a mark.
+  // Ways whose marks would lie on one another share one.
   const spots: Array<{ readonly x: number; readonly y: number; readonly ways: Array<Score> }> = []
+  const half = (ways: number) => (ways === 1 ? 9 : 4 + 7 * ways)
   for (const score of all) {
     const [left, top] = [x(score.costUsd), y(score.right)]
-    const near = spots.find((spot) => Math.hypot(spot.x - left, spot.y - top) < 14)
+    const near = spots.find(
+      (spot) => Math.abs(spot.x - left) < half(spot.ways.length) + half(1) + 1 && Math.abs(spot.y - top) < 18
+    )
     if (near === undefined) spots.push({ x: left, y: top, ways: [score] })
     else near.ways.push(score)
   }
   const drawn = spots.map((spot) => {
     const mine = spot.ways.includes(own)
     const said = spot.ways.map((score) => `${score.name}: ${dollars(score.costUsd)}, ${percent(score.right)} right`)
-    const half = 3 + 6 * spot.ways.length
-    return `<g><title>${escape(said.join("\n"))}</title><rect x="${(spot.x - half).toFixed(1)}" y="${(spot.y - 9).toFixed(1)}" width="${2 * half}" height="18" rx="9" class="${mine ? "good" : "point"}"/>${text(spot.x, spot.y + 4, spot.ways.map((score) => all.indexOf(score) + 1).join(", "), `text-anchor="middle" class="number${mine ? " mine" : ""}"`)}</g>`
+    const wide = half(spot.ways.length)
+    return `<g><title>${escape(said.join("\n"))}</title><rect x="${(spot.x - wide).toFixed(1)}" y="${(spot.y - 9).toFixed(1)}" width="${2 * wide}" height="18" rx="9" class="${mine ? "good" : "point"}"/>${text(spot.x, spot.y + 4, spot.ways.map((score) => all.indexOf(score) + 1).join(", "), `text-anchor="middle" class="number${mine ? " mine" : ""}"`)}</g>`
   })
   const key = all.map((score, at) => `<li value="${at + 1}">${escape(score.name)}</li>`).join("")
-  return `${svg(height, "Cost against right answers", `${lines.join("")}${drawn.join("")}${text(frame.right, height - 4, "cost of the 500 tickets", 'text-anchor="end" class="axis"')}`)}<ol class="key">${key}</ol>`
+  return `${svg(height, "Cost against right answers", `${lines.join("")}${drawn.join("")}${text(frame.right, height - 4, `cost of the ${tickets} tickets`, 'text-anchor="end" class="axis"')}`)}<ol class="key">${key}</ol>`
 }
 
 /** How many answers took how long: bars of equal width on a logarithmic scale, and the percentiles. */
@@ -145,7 +148,7 @@ svg .point{fill:var(--card);stroke:var(--main);stroke-width:1.5}svg .number{font
 .note{font-size:13px;color:var(--soft-ink);margin:12px 0 0}
 .scroll{overflow-x:auto}table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums;width:100%}
 th,td{padding:5px 8px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}th{font-weight:600}
-th:first-child,td:first-child{text-align:left}tr.own{font-weight:700}td.zero{color:var(--soft-ink)}
+th:first-child,td:first-child{text-align:left;position:sticky;left:0;background:var(--card)}tr.own{font-weight:700}td.zero{color:var(--soft-ink)}
 `
 
 const section = (title: string, body: string, note?: string): string =>
@@ -205,7 +208,7 @@ export const page = (findings: Findings): string => {
             : [
                 section(
                   "Cost against right answers",
-                  scatter(scores, own),
+                  scatter(scores, own, desk.results.length),
                   "Right: the answer says everything that it must. Up and to the left is better. Hindsight is a perfect router without a cache."
                 )
               ]),

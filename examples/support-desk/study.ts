@@ -14,6 +14,8 @@ export interface Result {
   readonly answer: string | undefined
   /** The tag of the error that refused or failed it. */
   readonly failure: string | undefined
+  /** What the error says. */
+  readonly message: string | undefined
   readonly label: string
   readonly model: string
   readonly cached: boolean
@@ -64,6 +66,7 @@ const resultOf = (ticket: Ticket, outcome: Report.Outcome): Result => {
     ticket,
     answer: outcome.text,
     failure: outcome.failure,
+    message: outcome.message,
     label: factOf(outcome, "classify", "label") ?? "unknown",
     model: factOf(outcome, "selectModel", "model") ?? "",
     cached: outcome.events.some(

@@ -69,10 +69,25 @@ export const steps = (findings: Findings): ReadonlyArray<readonly [string, Score
   ]
 }
 
+/** A line of the width of a terminal, and what does not fit below it. */
+const folded = (text: string, indent: string, width = 80): string => {
+  const lines: Array<string> = []
+  let line = ""
+  for (const word of text.match(/^ *\S+|\S+/g) ?? []) {
+    if (line === "") line = word
+    else if (line.length + 1 + word.length <= width) line += ` ${word}`
+    else {
+      lines.push(line)
+      line = `${indent}${word}`
+    }
+  }
+  return [...lines, line].join("\n")
+}
+
 const columns = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
   const widths = rows[0]!.map((_, at) => Math.max(...rows.map((row) => row[at]!.length)))
   return rows
-    .map((row) => row.map((cell, at) => (at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!))).join("   "))
+    .map((row) => row.map((cell, at) => (at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!))).join("  "))
     .map((line) => `  ${line.trimEnd()}`)
     .join("\n")
 }
@@ -85,7 +100,7 @@ export const render = (findings: Findings): string => {
   const blocks = [
     Report.table(desk.report),
     `Goals\n${goals(findings)
-      .map(([goal, found, met]) => `  ${mark(met)} ${goal}: ${found}`)
+      .map(([goal, found, met]) => folded(`  ${mark(met)} ${goal}: ${found}`, "    "))
       .join("\n")}`,
     ...(labels.count === 0
       ? []
@@ -98,14 +113,13 @@ export const render = (findings: Findings): string => {
       ? []
       : [
           `Beside the other ways\n${columns([
-            ["", "cost", "beside strong", "calls", "right", "of what was due", "declined", "refused"],
+            ["", "cost", "change", "calls", "right", "declined", "refused"],
             ...[...scores, own].map((score) => [
               score.name,
               dollars(score.costUsd),
               change(score, strong),
               `${score.modelCalls}`,
               percent(score.right),
-              percent(score.said),
               percent(score.declined),
               `${score.refused}`
             ])

@@ -1,5 +1,6 @@
 /** A ticket, and reading a file of them. */
-import { Effect, FileSystem, Schema } from "effect"
+import { PromptFile } from "@interlock/workload"
+import { Effect, Schema } from "effect"
 
 /** What a customer wrote and, where somebody labelled it, what is right. */
 export const Ticket = Schema.Struct({
@@ -30,17 +31,17 @@ const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Line))
  * customer is named, each line is another's.
  */
 export const readTickets = Effect.fnUntraced(function* (path: string) {
-  const files = yield* FileSystem.FileSystem
-  const text = yield* files.readFileString(path)
   const tickets: Array<Ticket> = []
   const bad: Array<string> = []
   const lineOf = new Map<string, number>()
-  for (const [index, line] of text
-    .replace(/^\uFEFF/, "")
-    .split(/\r?\n/)
-    .entries()) {
-    if (line.trim() === "") continue
+  for (const [index, text] of (yield* PromptFile.lines(path)).entries()) {
     const number = index + 1
+    if (text === undefined) {
+      bad.push(`Line ${number} is not a ticket: it is not UTF-8`)
+      continue
+    }
+    const line = text.replace(/^\uFEFF/, "")
+    if (line.trim() === "") continue
     yield* Effect.match(decode(line), {
       onSuccess: (row) => {
         const id = row.id ?? String(number)

@@ -84,10 +84,24 @@ describe("quickstart", () => {
       assert.strictEqual(readFileSync(answers, "utf8").trim().split("\n").length, 2)
     }))
 
-  it("says what to do when the file is not there", async () => {
-    const { code, errors } = await start(["--prompts", "nowhere.jsonl"]).ended
-    assert.strictEqual(code, 1)
-    assert.include(errors, "nowhere.jsonl")
+  it("says what to do when the file is not there, has no prompt, or the answers cannot be written", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "quickstart-"))
+    try {
+      const [empty, one] = ["empty.jsonl", "one.jsonl"].map((name) => join(folder, name)) as [string, string]
+      writeFileSync(empty, "\n")
+      writeFileSync(one, '{"prompt":"How long is the warranty?"}\n')
+      for (const [flags, said] of [
+        [["--prompts", "nowhere.jsonl"], "nowhere.jsonl cannot be read: it is not there"],
+        [["--prompts", empty], `${empty} has no prompt`],
+        [["--prompts", one, "--answers", join(one, "answers.jsonl")], "The answers could not be written"]
+      ] as const) {
+        const { code, errors } = await start(flags).ended
+        assert.strictEqual(code, 1)
+        assert.include(errors, said)
+      }
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 
   it("asks the provider whose key is set, stops cleanly on Ctrl-C, and still prints the table", async () => {

@@ -88,6 +88,11 @@ describe("the support desk", () => {
       assert.isAtLeast(figure(output, "the cache ", 1), 0)
       assert.include(output, `The report as a page: ${file}`)
       assert.match(output, /Other examples, with pnpm interlock example NAME: .*quickstart/)
+      const wide = output.split("\n").filter((line) => line.length > 80 && !line.startsWith("Other examples"))
+      assert.deepStrictEqual(
+        wide,
+        [`The report as a page: ${file}`].filter((line) => line.length > 80)
+      )
       const page = readFileSync(file, "utf8")
       assert.strictEqual(page.match(/<svg /g)?.length, 6)
       for (const said of ["always strong", "prefers-color-scheme:dark", "width=device-width", "1000 of 1000 records"]) {
@@ -105,9 +110,14 @@ describe("the support desk", () => {
         '{"id":"3","customer":"me","prompt":"保修期几年？"}',
         '{"id":"1","customer":"me","prompt":"Once more"}'
       ]
-      writeFileSync(mine, rows.join("\n"))
+      writeFileSync(
+        mine,
+        Buffer.concat([Buffer.from(`${rows.join("\r\n")}\r\n`), Buffer.from('{"prompt":"caf\xe9"}', "latin1")])
+      )
       const { code, errors, output } = await start(["--tickets", mine, "--page", join(folder, "report.html")])
       assert.strictEqual(code, 1)
+      assert.include(errors, "Line 5 is not a ticket: it is not UTF-8")
+      assert.match(output, /Lines not read +│ 3/)
       assert.include(errors, "Line 2 is not a ticket")
       assert.include(errors, 'Line 4 is not a ticket: its id "1" is that of line 1')
       assert.include(output, "2 (2 answered, 0 failed)")
@@ -166,9 +176,28 @@ describe("the support desk", () => {
       assert.include(readFileSync(file, "utf8"), "Stopped before the end")
     }))
 
-  it("says what to do when the file is not there", async () => {
-    const { code, errors } = await start(["--tickets", "nowhere.jsonl"])
-    assert.strictEqual(code, 1)
-    assert.include(errors, "nowhere.jsonl")
-  })
+  it("says what to do when the file is not there, or has no ticket", () =>
+    inFolder(async (folder) => {
+      const { code, errors } = await start(["--tickets", "nowhere.jsonl"])
+      assert.strictEqual(code, 1)
+      assert.include(errors, "nowhere.jsonl")
+      const empty = join(folder, "empty.jsonl")
+      writeFileSync(empty, "\n")
+      const none = await start(["--tickets", empty, "--page", join(folder, "report.html")])
+      assert.strictEqual(none.code, 1)
+      assert.include(none.errors, `${empty} has no ticket`)
+      assert.strictEqual(none.output, "")
+    }))
+
+  it("says which file could not be written, and prints what was found all the same", () =>
+    inFolder(async (folder) => {
+      const [mine, file] = [join(folder, "mine.jsonl"), join(folder, "file")]
+      writeFileSync(mine, '{"prompt":"How long is the warranty?"}\n')
+      writeFileSync(file, "")
+      const flags = ["--tickets", mine, "--page", join(file, "report.html")]
+      const unwritten = await start(flags)
+      assert.strictEqual(unwritten.code, 1)
+      assert.include(unwritten.errors, `${join(file, "report.html")} could not be written`)
+      assert.include(unwritten.output, "1 (1 answered, 0 failed)")
+    }))
 })

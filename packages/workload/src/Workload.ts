@@ -122,7 +122,7 @@ export const command = <const Name extends string, E, R>(name: Name, options: Op
         Flag.withDefault(options.prompts)
       ),
       concurrency: Flag.Int("concurrency").pipe(
-        Flag.withDescription("How many calls at a time"),
+        Flag.withDescription(`How many calls at a time; ${options.concurrency ?? 8} by default`),
         Flag.withSchema(Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: 1000 })))),
         Flag.withDefault(options.concurrency ?? 8)
       ),
@@ -142,6 +142,12 @@ export const command = <const Name extends string, E, R>(name: Name, options: Op
         Effect.mapError(({ message }) => new Incomplete({ message }))
       )
       for (const line of bad) yield* Console.error(`${path}: ${line.message}`)
+      if (prompts.length === 0 && bad.length === 0) {
+        const message = `${path} has no prompt. Give a file with {"prompt": "…"} a line.`
+        yield* Console.error(message)
+        return yield* new Incomplete({ message })
+      }
+      let unwritten = ""
       const report = yield* run(prompts, { ask: options.ask, concurrency }, (outcomes, stopped) =>
         Effect.gen(function* () {
           const report = Report.make(outcomes, { badLines: bad.length, stopped })
@@ -154,9 +160,10 @@ export const command = <const Name extends string, E, R>(name: Name, options: Op
               .map(({ failure, id, message, text }) =>
                 JSON.stringify(failure === undefined ? { id, answer: text } : { id, failure, message })
               )
-            yield* Effect.catch(files.writeFileString(answers.value, `${lines.join("\n")}\n`), (error) =>
-              Console.error(`The answers could not be written to ${answers.value}: ${error.message}`)
-            )
+            yield* Effect.catch(files.writeFileString(answers.value, `${lines.join("\n")}\n`), (error) => {
+              unwritten = `The answers could not be written to ${answers.value}: ${error.message}`
+              return Console.error(unwritten)
+            })
           }
           yield* Console.log(json ? JSON.stringify(report) : Report.table(report))
           if (!json && options.picture !== undefined) yield* Console.log(`\n${options.picture}`)
@@ -168,5 +175,6 @@ export const command = <const Name extends string, E, R>(name: Name, options: Op
           message: `${report.failed} calls failed and ${report.badLines} lines could not be read (see above)`
         })
       }
+      if (unwritten !== "") return yield* new Incomplete({ message: unwritten })
     })
   ).pipe(Command.withDescription(options.description))
