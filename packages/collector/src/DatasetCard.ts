@@ -163,7 +163,7 @@ export const card = (manifest: Manifest): string => {
           contamination.map(({ documents, items, lines, set }) => [set, count(documents), count(lines), count(items)])
         ),
     "",
-    "A text was left out where it shares 13 words in a row with a document of a set, or is one as a whole.",
+    "A text was left out where it shares 13 words in a row with a document of a set, holds a shorter one of 8 words or more, or is one as a whole.",
     "",
     "## Files",
     "",

@@ -139,7 +139,8 @@ export const templateMessage = (turn: Turn, reasoningKey = "reasoning_content"):
       return {
         role: "assistant",
         ...(turn.reasoning === undefined ? {} : { [reasoningKey]: turn.reasoning }),
-        ...(turn.text === "" && turn.calls.length > 0 ? {} : { content: turn.text }),
+        // Beside calls too: some templates fail without a content, and some write "None" where it is null.
+        content: turn.text,
         ...(turn.calls.length === 0
           ? {}
           : {

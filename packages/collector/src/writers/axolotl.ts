@@ -8,6 +8,7 @@ import {
   onlyTheLast,
   openaiMessage,
   reasonedTurnOf,
+  type Turn,
   templateMessage,
   toolsOf,
   turnOf,
@@ -39,6 +40,9 @@ const yaml = (
   }
 }
 
+/** Chat templates of Hugging Face read it: some of them fail where calls of tools have no content beside them. */
+const chatMessage = (turn: Turn): object => ({ role: turn.role, content: "", ...openaiMessage(turn) })
+
 const chat = (name: string, turn: typeof turnOf | typeof reasonedTurnOf, lines: ReadonlyArray<string>): Writer => ({
   name,
   unit: "sample",
@@ -48,7 +52,7 @@ const chat = (name: string, turn: typeof turnOf | typeof reasonedTurnOf, lines: 
     if (typeof turns === "string") return turns
     const answer = turn(sample.answer)
     if (typeof answer === "string") return answer
-    return { messages: onlyTheLast([...turns, answer], openaiMessage, { train: false }), ...toolsOf(asked.settings) }
+    return { messages: onlyTheLast([...turns, answer], chatMessage, { train: false }), ...toolsOf(asked.settings) }
   },
   beside: (_, written) =>
     yaml([], written, [

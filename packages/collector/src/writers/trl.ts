@@ -2,8 +2,8 @@
  * TRL's conversational datasets: https://huggingface.co/docs/trl/dataset_formats. Arguments of tools are objects, as its chat templates
  * want them; a column that has no value in any row is left out.
  *
- * For supervised training and DPO the `tools` column is JSON text, which those trainers decode: as objects, tools whose parameters differ
- * in kind do not load as one column before version 4.7 of `datasets`.
+ * The `tools` column is JSON text, which its trainers decode: as objects, tools whose parameters differ in kind do not load as one column
+ * before version 4.7 of `datasets`.
  *
  * @since 0.1.0
  */
@@ -22,7 +22,6 @@ const toolsAsText = (settings: Settings) => {
 const make = (
   name: string,
   unit: Writer["unit"],
-  tools: (settings: Settings) => object,
   fields: (
     prompt: ReadonlyArray<object>,
     answers: readonly [object, ...ReadonlyArray<object>],
@@ -46,7 +45,7 @@ const make = (
           answers as [object, ...Array<object>],
           samples[0].reason === undefined
         ),
-        ...tools(asked.settings)
+        ...toolsAsText(asked.settings)
       }
     }
   const writer: Writer = { name, unit, format, row: row(turnOf) }
@@ -66,7 +65,7 @@ const make = (
  * @category writers
  * @since 0.1.0
  */
-export const trlMessages: Writer = make("trl-messages", "sample", toolsAsText, (prompt, [answer]) => ({
+export const trlMessages: Writer = make("trl-messages", "sample", (prompt, [answer]) => ({
   messages: [...prompt, answer]
 }))
 
@@ -76,7 +75,7 @@ export const trlMessages: Writer = make("trl-messages", "sample", toolsAsText, (
  * @category writers
  * @since 0.1.0
  */
-export const trlPromptCompletion: Writer = make("trl-prompt-completion", "sample", toolsAsText, (prompt, [answer]) => ({
+export const trlPromptCompletion: Writer = make("trl-prompt-completion", "sample", (prompt, [answer]) => ({
   prompt,
   completion: [answer]
 }))
@@ -87,7 +86,7 @@ export const trlPromptCompletion: Writer = make("trl-prompt-completion", "sample
  * @category writers
  * @since 0.1.0
  */
-export const trlPreference: Writer = make("trl-preference", "pair", toolsAsText, (prompt, [chosen, rejected]) => ({
+export const trlPreference: Writer = make("trl-preference", "pair", (prompt, [chosen, rejected]) => ({
   prompt,
   chosen: [chosen],
   rejected: [rejected]
@@ -99,7 +98,7 @@ export const trlPreference: Writer = make("trl-preference", "pair", toolsAsText,
  * @category writers
  * @since 0.1.0
  */
-export const trlUnpaired: Writer = make("trl-unpaired", "judged", toolsOf, (prompt, [answer], kept) => ({
+export const trlUnpaired: Writer = make("trl-unpaired", "judged", (prompt, [answer], kept) => ({
   prompt,
   completion: [answer],
   label: kept
