@@ -222,7 +222,7 @@ describe("Writer", () => {
         (message: { readonly [key: string]: unknown }) => message[mark]
       )
     assert.deepStrictEqual(marks("openai-chat", "weight"), [undefined, undefined, 0, undefined, undefined])
-    assert.deepStrictEqual(marks("axolotl-chat", "train"), [undefined, undefined, false, undefined, undefined])
+    assert.deepStrictEqual(marks("axolotl-chat", "train"), [undefined, undefined, false, undefined, true])
   })
 
   it("prefers no answer that is not clearly better, and none that was not kept", () => {

@@ -92,14 +92,14 @@ export const toolOf = ({ description, name, parameters, strict }: ToolDefinition
 export const toolsOf = (settings: Settings): { readonly tools?: ReadonlyArray<object> } =>
   settings.tools === undefined || settings.tools.length === 0 ? {} : { tools: settings.tools.map(toolOf) }
 
-/** The messages of a conversation whose last turn is the teacher's: the model's earlier ones bear `mark`, by which they are not learnt. */
-export const onlyTheLast = (
+/** The messages of a conversation whose last turn is the teacher's: that one bears `last`, and the model's earlier ones `earlier`. */
+export const marked = (
   turns: ReadonlyArray<Turn>,
   message: (turn: Turn) => object,
-  mark: object
+  { earlier, last }: { readonly earlier: object; readonly last: object }
 ): ReadonlyArray<object> =>
   turns.map((turn, index) =>
-    turn.role === "assistant" && index < turns.length - 1 ? { ...message(turn), ...mark } : message(turn)
+    turn.role === "assistant" ? { ...message(turn), ...(index < turns.length - 1 ? earlier : last) } : message(turn)
   )
 
 /** Messages of OpenAI's interface: arguments as JSON text, results under the id of their call. */

@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import {
-  onlyTheLast,
+  marked,
   openaiMessage,
   reasonedTurnOf,
   type Turn,
@@ -52,7 +52,11 @@ const chat = (name: string, turn: typeof turnOf | typeof reasonedTurnOf, lines: 
     if (typeof turns === "string") return turns
     const answer = turn(sample.answer)
     if (typeof answer === "string") return answer
-    return { messages: onlyTheLast([...turns, answer], chatMessage, { train: false }), ...toolsOf(asked.settings) }
+    return {
+      // In every row: a field that comes late in a large file is one that its column does not have.
+      messages: marked([...turns, answer], chatMessage, { earlier: { train: false }, last: { train: true } }),
+      ...toolsOf(asked.settings)
+    }
   },
   beside: (_, written) =>
     yaml([], written, [
@@ -71,7 +75,7 @@ const chat = (name: string, turn: typeof turnOf | typeof reasonedTurnOf, lines: 
 
 /**
  * `{"messages": […], "tools": […]}`. Arguments of tools are JSON text, which axolotl reads and which lets tools have arguments of one
- * name and several types. Earlier answers of the conversation are nobody's choice, and marked `"train": false`.
+ * name and several types. Earlier answers of the conversation are nobody's choice, and marked `"train": false`, the teacher's `true`.
  *
  * @category writers
  * @since 0.1.0

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { onlyTheLast, openaiMessage, toolsOf, turnOf, turnsOf } from "../internal/conversation.ts"
+import { marked, openaiMessage, toolsOf, turnOf, turnsOf } from "../internal/conversation.ts"
 import type { Writer } from "../Writer.ts"
 
 /**
@@ -22,7 +22,7 @@ export const openaiChat: Writer = {
     return typeof turns === "string"
       ? turns
       : {
-          messages: onlyTheLast([...turns, turnOf(sample.answer)], openaiMessage, { weight: 0 }),
+          messages: marked([...turns, turnOf(sample.answer)], openaiMessage, { earlier: { weight: 0 }, last: {} }),
           ...toolsOf(asked.settings)
         }
   }
