@@ -31,7 +31,8 @@ export const goals = ({
   desk,
   labels,
   provider,
-  scores
+  scores,
+  stopped
 }: Findings): ReadonlyArray<readonly [string, string, boolean | undefined]> => {
   const own = scoreOf(desk)
   const strong = scores.find(({ name }) => name === "always strong")
@@ -48,7 +49,11 @@ export const goals = ({
       provider === "offline" ? undefined : meanMs < 1200
     ],
     strong === undefined
-      ? ["cost −76 % beside always strong", "not compared: --compare runs the other ways too", undefined]
+      ? [
+          "cost −76 % beside always strong",
+          stopped ? "not compared: stopped before the end" : "not compared: --compare runs the other ways too",
+          undefined
+        ]
       : [
           "cost −76 % beside always strong",
           `${change(own, strong)}, ${Number.isNaN(own.right) ? "the answers were not graded" : `at ${percent(own.right)} right answers instead of ${percent(strong.right)}`}`,

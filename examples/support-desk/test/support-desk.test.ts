@@ -184,6 +184,7 @@ describe("the support desk", () => {
       assert.strictEqual(code, 130)
       assert.include(output, "Audit log: 1000 of 1000 records verified.")
       assert.include(readFileSync(file, "utf8"), "Stopped before the end")
+      assert.include(output, "not compared: stopped before the end")
     })
   )
 
