@@ -2,7 +2,9 @@
  * A `Source` is a file of prompts or of traffic, one JSON object a line: `{"prompt": "…"}`, or `{"messages": [{"role": "user",
  * "content": "…"}]}` as providers log it; with an optional `id`. It is read as a stream, however large it is.
  *
- * Of messages, the prompt is all up to the last of the user; an answer that stands behind it is left out.
+ * Of messages, the prompt is all up to the last of the user; an answer that stands behind it is left out. A `content` may be a text or
+ * parts of text, and `system` may stand beside the messages; a picture is no text, and its row is unreadable. Other fields, such as `tools`
+ * and `model`, are not read: what is asked, and how, is your pipeline's to say.
  *
  * @since 0.1.0
  */
@@ -32,28 +34,36 @@ export class SourceError extends Schema.TaggedError<SourceError>()("@interlock/c
   message: Schema.String
 }) {}
 
-const NotBlank = Schema.String.pipe(
-  Schema.check(Schema.isPattern(/\S/, { message: "Expected a text that is not empty" }))
-)
+const notBlank = Schema.isPattern(/\S/, { message: "Expected a text that is not empty" })
+const NotBlank = Schema.String.pipe(Schema.check(notBlank))
+/** A text, or the parts that providers log it in. */
+const Content = Schema.Union([
+  Schema.String,
+  Schema.Array(Schema.Struct({ type: Schema.Literals(["text", "input_text", "output_text"]), text: Schema.String }))
+])
 const ToolCall = Schema.Struct({
   id: Schema.String,
   function: Schema.Struct({ name: Schema.String, arguments: Schema.String })
 })
 const Message = Schema.Union([
-  Schema.Struct({ role: Schema.Literals(["system", "user"]), content: NotBlank }),
+  Schema.Struct({ role: Schema.Literals(["system", "developer", "user"]), content: Content }),
   Schema.Struct({
     role: Schema.Literal("assistant"),
-    content: Schema.optionalKey(Schema.NullOr(Schema.String)),
+    content: Schema.optionalKey(Schema.NullOr(Content)),
     tool_calls: Schema.optionalKey(Schema.Array(ToolCall))
   }),
-  Schema.Struct({ role: Schema.Literal("tool"), tool_call_id: Schema.String, content: Schema.String })
+  Schema.Struct({ role: Schema.Literal("tool"), tool_call_id: Schema.String, content: Content })
 ])
 const Row = Schema.Struct({
   id: Schema.optionalKey(Schema.String),
+  system: Schema.optionalKey(NotBlank),
   prompt: Schema.optionalKey(NotBlank),
   messages: Schema.optionalKey(Schema.Array(Message))
 })
 const decode = Schema.decodeUnknownResult(Schema.fromJsonString(Row))
+
+const textOf = (content: typeof Content.Type): string =>
+  typeof content === "string" ? content : content.map(({ text }) => text).join("\n")
 
 const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ").trim()
 
@@ -66,15 +76,21 @@ const valueOf = (text: string): unknown => {
   }
 }
 
-const conversation = (messages: ReadonlyArray<typeof Message.Type>): Prompt.Prompt | undefined => {
+/** The conversation up to the last question, or why there is none. */
+const conversation = (messages: ReadonlyArray<typeof Message.Type>): Prompt.Prompt | string => {
   const last = messages.findLastIndex(({ role }) => role === "user")
-  if (last < 0) return undefined
+  if (last < 0) return "Expected a message of the user"
+  const asked = messages.slice(0, last + 1)
+  const blank = asked.findIndex(
+    ({ content, role }) => role !== "assistant" && role !== "tool" && textOf(content ?? "").trim() === ""
+  )
+  if (blank >= 0) return `Expected a text that is not empty at ["messages"][${blank}]["content"]`
   const names = new Map<string, string>()
   return Prompt.make(
-    messages.slice(0, last + 1).map((message): Prompt.Message => {
+    asked.map((message): Prompt.Message => {
       switch (message.role) {
         case "assistant": {
-          const text = message.content ?? ""
+          const text = textOf(message.content ?? "")
           const calls = message.tool_calls ?? []
           if (calls.length === 0) return { role: "assistant", content: text }
           for (const call of calls) names.set(call.id, call.function.name)
@@ -100,12 +116,12 @@ const conversation = (messages: ReadonlyArray<typeof Message.Type>): Prompt.Prom
                 id: message.tool_call_id,
                 name: names.get(message.tool_call_id) ?? "tool",
                 isFailure: false,
-                result: valueOf(message.content)
+                result: valueOf(textOf(message.content))
               }
             ]
           }
         default:
-          return { role: message.role, content: message.content }
+          return { role: message.role === "user" ? "user" : "system", content: textOf(message.content) }
       }
     })
   )
@@ -128,13 +144,16 @@ export const parse = (text: string, line: number): Line | undefined => {
   if (text.trim() === "") return undefined
   const row = decode(line === 1 ? text.replace(/^\uFEFF/, "") : text)
   if (Result.isFailure(row)) return { _tag: "Unreadable", line, reason: oneLine(String(row.failure.message)) }
-  const { id = String(line), messages, prompt } = row.success
+  const { id = String(line), messages, prompt, system } = row.success
   if ((prompt === undefined) === (messages === undefined)) {
     return { _tag: "Unreadable", line, reason: "Expected either a prompt or messages" }
   }
-  const made = prompt === undefined ? conversation(messages ?? []) : Prompt.make(prompt)
-  return made === undefined
-    ? { _tag: "Unreadable", line, reason: "Expected a message of the user" }
+  const made = conversation([
+    ...(system === undefined ? [] : [{ role: "system", content: system } as const]),
+    ...(prompt === undefined ? (messages ?? []) : [{ role: "user", content: prompt } as const])
+  ])
+  return typeof made === "string"
+    ? { _tag: "Unreadable", line, reason: made }
     : { _tag: "Prompt", line, id, prompt: made }
 }
 

@@ -57,6 +57,37 @@ describe("Source", () => {
     })
   )
 
+  it.effect("reads what providers log: parts of text, developers, a system beside the messages", () =>
+    Effect.gen(function* () {
+      const parts = [
+        { type: "text", text: "What is" },
+        { type: "input_text", text: "a tandem?" }
+      ]
+      const rows = [
+        {
+          messages: [
+            { role: "developer", content: "Be brief." },
+            { role: "user", content: parts }
+          ]
+        },
+        { system: "Be brief.", messages: [{ role: "user", content: "What is\na tandem?" }], model: "some-model" },
+        { system: "Be brief.", prompt: "What is\na tandem?" },
+        { messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: "a.png" } }] }] },
+        { messages: [{ role: "user", content: [] }] },
+        { messages: [{ role: "user", content: " " }] }
+      ]
+      const { lines } = yield* read(Buffer.from(rows.map((row) => JSON.stringify(row)).join("\n")))
+      const prompts = lines.flatMap((line) => (line._tag === "Prompt" ? [JSON.stringify(line.prompt)] : []))
+      assert.strictEqual(prompts.length, 3)
+      // However it is logged, it is the same prompt, and asked once.
+      assert.strictEqual(new Set(prompts).size, 1)
+      assert.include(prompts[0], "Be brief.")
+      assert.include(said(lines[3]!), '["messages"][0]')
+      assert.strictEqual(said(lines[4]!), 'Expected a text that is not empty at ["messages"][0]["content"]')
+      assert.strictEqual(said(lines[5]!), 'Expected a text that is not empty at ["messages"][0]["content"]')
+    })
+  )
+
   it.effect("keeps calls of tools and their results, and leaves the answer behind the last question out", () =>
     Effect.gen(function* () {
       const messages = [
