@@ -164,20 +164,25 @@ const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<st
 
 const contributions = (findings: Findings, strong: Score, own: Score): string => {
   const share = (score: Score) => score.costUsd / strong.costUsd
+  const right = (said: string) => (Number.isNaN(own.right) ? "" : `, ${said} right`)
+  const saved = (from: Score, to: Score) => {
+    const points = (100 * (share(to) - share(from))).toFixed(1)
+    return Number(points) === 0 ? "±0.0 %" : `${points.replace("-", "−").replace(/^(?=\d)/, "+")} %`
+  }
   return bars(
     "What each part took off the cost",
     [
-      { name: "always strong", value: 1, said: `100 %, ${percent(strong.right)} right` },
+      { name: "always strong", value: 1, said: `100 %${right(percent(strong.right))}` },
       ...steps(findings).map(
         ([name, from, to]): Bar => ({
           name,
           from: Math.min(share(from), share(to)),
           value: Math.abs(share(from) - share(to)),
-          said: `${to.costUsd <= from.costUsd ? "−" : "+"}${Math.abs(100 * (share(to) - share(from))).toFixed(1)} %, ${points(from.right, to.right)} points right`,
+          said: `${saved(from, to)}${right(`${points(from.right, to.right)} points`)}`,
           kind: "soft"
         })
       ),
-      { name: "the desk", value: share(own), said: `${percent(share(own))}, ${percent(own.right)} right`, kind: "good" }
+      { name: "the desk", value: share(own), said: `${percent(share(own))}${right(percent(own.right))}`, kind: "good" }
     ],
     1
   )

@@ -18,7 +18,8 @@ export const percent = (share: number): string => (Number.isNaN(share) ? "–" :
 export const points = (from: number, to: number): string =>
   Number.isNaN(to - from) ? "–" : `${to >= from ? "+" : "−"}${Math.abs(100 * (to - from)).toFixed(1)}`
 
-export const dollars = (value: number): string => `$${value.toFixed(4)}`
+/** Four digits, and six for a few tickets, which cost next to nothing. */
+export const dollars = (value: number): string => `$${value.toFixed(value !== 0 && value < 0.001 ? 6 : 4)}`
 
 /** The cost beside that of always asking the strong model. */
 export const change = (score: Score, strong: Score): string => {
@@ -57,7 +58,8 @@ export const goals = ({
       : [
           "cost −76 % beside always strong",
           `${change(own, strong)}, ${Number.isNaN(own.right) ? "the answers were not graded" : `at ${percent(own.right)} right answers instead of ${percent(strong.right)}`}`,
-          own.costUsd <= 0.24 * strong.costUsd
+          // A low price for nobody knows what is no goal reached.
+          Number.isNaN(own.right) ? undefined : own.costUsd <= 0.24 * strong.costUsd
         ]
   ]
 }
