@@ -220,8 +220,9 @@ const stageNames = (stages: ReadonlyArray<Stage.Any>): ReadonlyArray<string> =>
 const begin = Effect.fnUntraced(function* (samples: number, resume: boolean) {
   const ledger = yield* Ledger
   const found = (yield* ledger.read("begun")) as Begun | undefined
-  if (found === undefined) {
-    const begun: Begun = { salt: randomBytes(16).toString("base64url"), samples }
+  // A collection that planned nothing, such as one whose file was not there, has not begun.
+  if (found === undefined || (yield* ledger.counts).lines === 0) {
+    const begun: Begun = { salt: found?.salt ?? randomBytes(16).toString("base64url"), samples }
     yield* ledger.write("begun", begun)
     return begun
   }
@@ -445,7 +446,10 @@ const decontaminate = Effect.fnUntraced(function* (index: Decontaminate.Index) {
     after = items.at(-1)!.row
     const objections: Array<Objection> = []
     for (const { prompt, row, samples } of items) {
-      const match = find(index, [...textsOf(prompt), ...samples.map(({ answer }) => answer.text)])
+      const match = find(index, [
+        ...textsOf(prompt),
+        ...samples.flatMap(({ answer }) => [answer.text, answer.reasoning])
+      ])
       if (match === undefined) continue
       found[match.set] = (found[match.set] ?? 0) + 1
       objections.push({ row, reason: "Contaminated", detail: `${match.set}: ${match.how}` })
@@ -551,7 +555,7 @@ export const run = Effect.fnUntraced(function* <E, R>(
   yield* TeacherPolicy.check(options.teachers ?? [])
   const index = yield* Decontaminate.load(options.evaluationSets ?? [])
   const begun = yield* begin(samples, options.resume ?? false)
-  yield* ledger.relaxed(ledger.unsettle)
+  yield* ledger.relaxed(Effect.andThen(ledger.unsettle, ledger.rescore(minimumScore)))
   yield* ledger.recover
 
   const { prompts } = options

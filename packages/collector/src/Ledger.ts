@@ -302,6 +302,8 @@ export class Ledger extends Context.Service<
     readonly judged: (verdicts: ReadonlyArray<Verdict>) => Effect.Effect<void, LedgerError>
     /** Forgets what was found beside the other items, and which were kept: the steps after the judge are made anew in every run. */
     readonly unsettle: Effect.Effect<void, LedgerError>
+    /** Holds the scores that were given against another minimum: nothing is judged again. */
+    readonly rescore: (minimumScore: number) => Effect.Effect<void, LedgerError>
     /** Items with judged samples and nothing against them, from `after` on; with `settled`, those that were kept. */
     readonly items: (after: number, limit: number, settled?: boolean) => Effect.Effect<ReadonlyArray<Item>, LedgerError>
     readonly addBands: (
@@ -834,6 +836,15 @@ const make = Effect.fnUntraced(function* (
         })
       )
     ),
+    rescore: (minimumScore) =>
+      orSaid(
+        Effect.asVoid(
+          sql`UPDATE sample SET reason = iif(score < ${minimumScore}, 'LowScore', NULL),
+            detail = iif(score < ${minimumScore}, printf('%.2f of %g', score, ${minimumScore}), NULL)
+            WHERE state = 'judged' AND score IS NOT NULL AND (reason IS NULL OR reason = 'LowScore')
+            AND (score < ${minimumScore}) <> (reason IS NOT NULL)`
+        )
+      ),
     items: (after, limit, settled) => orSaid(items(after, limit, settled)),
     addBands: (rows) =>
       orSaid(

@@ -380,6 +380,57 @@ describe("Collector", () => {
     }).pipe(Effect.provide(services()))
   })
 
+  it.effect("keeps evaluation sets out of reasoning too, which some writers write", () => {
+    const { output, prompts } = setUp(questions(2))
+    const set = join(root, "thoughts.txt")
+    const exam =
+      "A train leaves the station at nine and travels at eighty kilometres an hour, while another leaves at ten."
+    writeFileSync(set, `${exam}\n`)
+    const { teacher } = teacherOf((question) =>
+      Effect.succeed([
+        { type: "reasoning", text: `I remember: ${exam}` },
+        ...Part.text(`The answer to ${question} is this.`)
+      ])
+    )
+    return Effect.gen(function* () {
+      const evaluationSets = [{ name: "exam", path: set }]
+      const { counts } = yield* Collector.run({ prompts, teacher, output, evaluationSets })
+      assert.deepStrictEqual(counts.samplesRejected, { Contaminated: 2 })
+    }).pipe(Effect.provide(services()))
+  })
+
+  it.effect("a resumed run with another minimum score keeps what that score allows, as its manifest says", () => {
+    const { ledger, output, prompts } = setUp(questions(4))
+    const { asked, teacher } = teacherOf(echo)
+    const halfGood = layerRules([lengthBetween(1, 500), lengthBetween(1000, 2000)])
+    const run = (minimumScore: number, resume: boolean) =>
+      Collector.run({ prompts, teacher, output, minimumScore, resume }).pipe(
+        Effect.provide(halfGood),
+        Effect.provide(services(ledger))
+      )
+    return Effect.gen(function* () {
+      assert.deepStrictEqual((yield* run(0.9, false)).counts.samplesRejected, { LowScore: 4 })
+      const lower = yield* run(0.4, true)
+      assert.strictEqual(lower.manifest?.judge.minimumScore, 0.4)
+      assert.strictEqual(lower.counts.samples.kept, 4)
+      assert.deepStrictEqual((yield* run(0.9, true)).counts.samplesRejected, { LowScore: 4 })
+      assert.strictEqual(asked.length, 4)
+    })
+  })
+
+  it.effect("a file that is not there begins no collection: the next run needs no --resume", () => {
+    const { ledger, output, prompts } = setUp(questions(2))
+    const { teacher } = teacherOf(echo)
+    return Effect.gen(function* () {
+      yield* Collector.run({ prompts: join(root, "nowhere.jsonl"), teacher, output }).pipe(
+        Effect.flip,
+        Effect.provide(services(ledger))
+      )
+      const { counts } = yield* Collector.run({ prompts, teacher, output }).pipe(Effect.provide(services(ledger)))
+      assert.strictEqual(counts.items, 2)
+    })
+  })
+
   it.effect("will not run over a pipeline that keeps nothing", () => {
     const { output, prompts } = setUp(questions(1))
     const teacher = Pipeline.make("forgetful", { input: [RawPrompt, Caller], protocol: Chat.protocol }).to(

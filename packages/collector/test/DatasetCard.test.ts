@@ -31,6 +31,7 @@ const manifest: DatasetCard.Manifest = {
     outputTokens: 90_000,
     costUsd: 12.345,
     costComplete: false,
+    judge: { tries: 1390, costUsd: 0.789, costComplete: true },
     teachers: [
       { ...teacher, version: "gpt-5-mini-2025-08-07", answers: 1300 },
       { provider: "mine", model: "llama", answers: 90 }
