@@ -167,7 +167,8 @@ export const run = Effect.fnUntraced(
       error._tag === "PlatformError"
         ? new ExportError({
             directory,
-            message: `The dataset could not be written to ${directory} (${error.message}): the ledger has it all; make room or choose another folder, and run again with --resume`
+            // The cause says what the operating system said, such as that the disk is full.
+            message: `The dataset could not be written to ${directory} (${error.cause instanceof Error ? error.cause.message : error.message}): the ledger has it all; make room or choose another folder, and run again with --resume`
           })
         : error
     )
