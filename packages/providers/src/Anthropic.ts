@@ -12,9 +12,9 @@
  * @since 0.1.0
  */
 import { createAnthropic } from "@ai-sdk/anthropic"
-import { Effect } from "effect"
+import { Effect, type Redacted } from "effect"
 import * as AiSdk from "./AiSdk.ts"
-import { optionalText, requiredKey } from "./internal/settings.ts"
+import { address, optionalText, plainHeaders, requiredKey } from "./internal/settings.ts"
 import type { MissingKey } from "./MissingKey.ts"
 import type { ModelProvider } from "./Models.ts"
 
@@ -29,8 +29,13 @@ export interface Options {
   readonly name?: string
   /** The variable that holds the key. Default: `ANTHROPIC_API_KEY`. */
   readonly keyVariable?: string
-  /** The address of the API; without it `ANTHROPIC_BASE_URL` counts, then Anthropic's own. */
+  /**
+   * The address of the API, with its version; a mere host gets `/v1`. Without it `ANTHROPIC_BASE_URL` counts, then Anthropic's
+   * own. That variable belongs to Anthropic's own tools, which put `/v1` behind it, so it may stand there without.
+   */
   readonly baseUrl?: string
+  /** Headers that every request bears besides the provider's own, for a gateway say; a secret one is `Redacted`. */
+  readonly headers?: { readonly [name: string]: string | Redacted.Redacted }
 }
 
 /**
@@ -43,7 +48,18 @@ export const provider = (options: Options = {}): Effect.Effect<ModelProvider, Mi
   Effect.gen(function* () {
     const name = options.name ?? "anthropic"
     const apiKey = yield* requiredKey(name, options.keyVariable ?? "ANTHROPIC_API_KEY")
-    const baseURL = options.baseUrl ?? (yield* optionalText("ANTHROPIC_BASE_URL"))
-    const create = createAnthropic({ apiKey, fetch: AiSdk.fetch, ...(baseURL === undefined ? {} : { baseURL }) })
+    const shared = yield* optionalText("ANTHROPIC_BASE_URL")
+    const baseURL = options.baseUrl ?? (shared === undefined ? undefined : versioned(shared))
+    const create = createAnthropic({
+      apiKey,
+      fetch: AiSdk.fetch,
+      ...plainHeaders(options.headers),
+      ...(baseURL === undefined ? {} : { baseURL: address(baseURL, "/v1") })
+    })
     return AiSdk.provider(name, (model) => create(model))
   })
+
+const versioned = (url: string): string => {
+  const bare = address(url, "/v1")
+  return /\/v\d+$/.test(bare) ? bare : `${bare}/v1`
+}

@@ -12,9 +12,9 @@
  * @since 0.1.0
  */
 import { createGoogleGenerativeAI } from "@ai-sdk/google"
-import { Effect } from "effect"
+import { Effect, type Redacted } from "effect"
 import * as AiSdk from "./AiSdk.ts"
-import { optionalText, requiredKey } from "./internal/settings.ts"
+import { address, optionalText, plainHeaders, requiredKey } from "./internal/settings.ts"
 import type { MissingKey } from "./MissingKey.ts"
 import type { ModelProvider } from "./Models.ts"
 
@@ -29,8 +29,13 @@ export interface Options {
   readonly name?: string
   /** The variable that holds the key. Default: `GEMINI_API_KEY`. */
   readonly keyVariable?: string
-  /** The address of the API; without it `GEMINI_BASE_URL` counts, then Google's own. */
+  /**
+   * The address of the API, with its version; a mere host gets `/v1beta`. Without it `GEMINI_BASE_URL` counts, then Google's
+   * own.
+   */
   readonly baseUrl?: string
+  /** Headers that every request bears besides the provider's own, for a gateway say; a secret one is `Redacted`. */
+  readonly headers?: { readonly [name: string]: string | Redacted.Redacted }
 }
 
 /**
@@ -47,7 +52,8 @@ export const provider = (options: Options = {}): Effect.Effect<ModelProvider, Mi
     const create = createGoogleGenerativeAI({
       apiKey,
       fetch: AiSdk.fetch,
-      ...(baseURL === undefined ? {} : { baseURL })
+      ...plainHeaders(options.headers),
+      ...(baseURL === undefined ? {} : { baseURL: address(baseURL, "/v1beta") })
     })
     return AiSdk.provider(name, (model) => create(model))
   })

@@ -12,9 +12,9 @@
  * @since 0.1.0
  */
 import { createOpenAI } from "@ai-sdk/openai"
-import { Effect } from "effect"
+import { Effect, type Redacted } from "effect"
 import * as AiSdk from "./AiSdk.ts"
-import { optionalText, requiredKey } from "./internal/settings.ts"
+import { address, optionalText, plainHeaders, requiredKey } from "./internal/settings.ts"
 import type { MissingKey } from "./MissingKey.ts"
 import type { ModelProvider } from "./Models.ts"
 
@@ -29,8 +29,12 @@ export interface Options {
   readonly name?: string
   /** The variable that holds the key. Default: `OPENAI_API_KEY`. */
   readonly keyVariable?: string
-  /** The address of the API; without it `OPENAI_BASE_URL` counts, then OpenAI's own. */
+  /**
+   * The address of the API, with its version; a mere host gets `/v1`. Without it `OPENAI_BASE_URL` counts, then OpenAI's own.
+   */
   readonly baseUrl?: string
+  /** Headers that every request bears besides the provider's own, for a gateway say; a secret one is `Redacted`. */
+  readonly headers?: { readonly [name: string]: string | Redacted.Redacted }
   /** Which of OpenAI's protocols to speak. Default: `responses`. */
   readonly api?: "responses" | "chat"
   /**
@@ -51,7 +55,12 @@ export const provider = (options: Options = {}): Effect.Effect<ModelProvider, Mi
     const name = options.name ?? "openai"
     const apiKey = yield* requiredKey(name, options.keyVariable ?? "OPENAI_API_KEY")
     const baseURL = options.baseUrl ?? (yield* optionalText("OPENAI_BASE_URL"))
-    const create = createOpenAI({ apiKey, fetch: AiSdk.fetch, ...(baseURL === undefined ? {} : { baseURL }) })
+    const create = createOpenAI({
+      apiKey,
+      fetch: AiSdk.fetch,
+      ...plainHeaders(options.headers),
+      ...(baseURL === undefined ? {} : { baseURL: address(baseURL, "/v1") })
+    })
     const provider = AiSdk.provider(name, (model) =>
       options.api === "chat" ? create.chat(model) : create.responses(model)
     )
@@ -59,7 +68,8 @@ export const provider = (options: Options = {}): Effect.Effect<ModelProvider, Mi
       name,
       call: (request) => {
         const { providerOptions } = request.settings
-        const openai = { store: options.store ?? false, ...providerOptions?.["openai"] }
+        // The library asks for a summary with every effort, which OpenAI refuses to organisations that it has not verified.
+        const openai = { store: options.store ?? false, reasoningSummary: null, ...providerOptions?.["openai"] }
         return provider.call({
           ...request,
           settings: { ...request.settings, providerOptions: { ...providerOptions, openai } }

@@ -13,10 +13,11 @@
  *
  * @since 0.1.0
  */
-import { createOpenAICompatible } from "@ai-sdk/openai-compatible"
-import { Effect } from "effect"
+import { createOpenAICompatible, type OpenAICompatibleProviderSettings } from "@ai-sdk/openai-compatible"
+import type { JSONObject } from "@ai-sdk/provider"
+import { Effect, type Redacted } from "effect"
 import * as AiSdk from "./AiSdk.ts"
-import { requiredKey } from "./internal/settings.ts"
+import { address, plainHeaders, requiredKey } from "./internal/settings.ts"
 import type { MissingKey } from "./MissingKey.ts"
 import type { ModelProvider } from "./Models.ts"
 
@@ -29,8 +30,10 @@ import type { ModelProvider } from "./Models.ts"
 export interface Options {
   /** The provider's name in `ChosenModel` and the catalogue. */
   readonly name: string
-  /** The address of the API, with its version: `http://127.0.0.1:11434/v1`. */
+  /** The address of the API, with its version: `http://127.0.0.1:11434/v1`. A mere host gets `/v1`. */
   readonly baseUrl: string
+  /** Headers that every request bears besides the provider's own, for a gateway say; a secret one is `Redacted`. */
+  readonly headers?: { readonly [name: string]: string | Redacted.Redacted }
   /** The variable that holds the key; without it no key is sent. */
   readonly keyVariable?: string
   /** Whether the server keeps to a JSON Schema that is asked for. Default: `false`. */
@@ -50,10 +53,44 @@ export const provider = (options: Options): Effect.Effect<ModelProvider, Missing
     const create = createOpenAICompatible({
       ...key,
       name,
-      baseURL: baseUrl,
+      ...plainHeaders(options.headers),
+      baseURL: address(baseUrl, "/v1"),
       includeUsage: true,
       supportsStructuredOutputs: options.structuredOutputs ?? false,
-      fetch: AiSdk.fetch
+      fetch: AiSdk.fetch,
+      convertUsage
     })
     return AiSdk.provider(name, (model) => create(model))
   })
+
+/**
+ * The usage as these servers count it. DeepSeek and Moonshot say beside `prompt_tokens` what came from the cache, and xAI leaves
+ * what the model thought out of `completion_tokens`, so that only `total_tokens` tells. What a server does not say stays unsaid.
+ */
+const convertUsage: NonNullable<OpenAICompatibleProviderSettings["convertUsage"]> = (usage) => {
+  const said = usage ?? {}
+  const input = said.prompt_tokens ?? undefined
+  const completion = said.completion_tokens ?? undefined
+  const cacheRead = said.prompt_tokens_details?.cached_tokens ?? count(said, "prompt_cache_hit_tokens", "cached_tokens")
+  const cacheWrite = count(said.prompt_tokens_details ?? {}, "cache_write_tokens")
+  const reasoning = said.completion_tokens_details?.reasoning_tokens ?? undefined
+  const apart = reasoning !== undefined && said.total_tokens === (input ?? 0) + (completion ?? 0) + reasoning
+  const output = apart ? (completion ?? 0) + reasoning : completion
+  return {
+    inputTokens: {
+      total: input,
+      noCache: input === undefined ? undefined : input - (cacheRead ?? 0) - (cacheWrite ?? 0),
+      cacheRead,
+      cacheWrite
+    },
+    outputTokens: {
+      total: output,
+      text: output === undefined ? undefined : Math.max(0, output - (reasoning ?? 0)),
+      reasoning
+    },
+    raw: usage as JSONObject
+  }
+}
+
+const count = (said: { readonly [name: string]: unknown }, ...names: ReadonlyArray<string>): number | undefined =>
+  names.map((name) => said[name]).find((value) => typeof value === "number")

@@ -21,7 +21,7 @@ import { HttpClientRequest } from "effect/http"
 import { brokenOff, classify } from "./internal/aiSdkError.ts"
 import { begin, type Exchange, events, httpClient, json, parsed } from "./internal/exchange.ts"
 import { mediaTypeOf, sentOf } from "./internal/pictureFile.ts"
-import { optionalText, requiredKey } from "./internal/settings.ts"
+import { address, optionalText, requiredKey } from "./internal/settings.ts"
 import type { MissingKey } from "./MissingKey.ts"
 import type { ModelProvider, ModelRequest } from "./Models.ts"
 
@@ -59,7 +59,7 @@ export const provider = (options: Options = {}): Effect.Effect<ModelProvider, Mi
         const live = request.delivery === "live" && streams(request.model)
         const asked = ImageRequest.of(request.prompt, request.settings.image)
         const sent = HttpClientRequest.bearerToken(
-          yield* requestOf(exchange, base.replace(/\/+$/, ""), request, asked, live),
+          yield* requestOf(exchange, address(base, "/v1"), request, asked, live),
           key
         )
         if (!live)

@@ -20,11 +20,10 @@ export const requiredKey = (provider: string, variable: string): Effect.Effect<s
       : Effect.succeed(key)
   )
 
-/** The key under a variable, if there is one. */
+/** The key under a variable, if there is one, without the white space that a file or a copy puts around it. */
 export const optionalKey = (variable: string): Effect.Effect<string | undefined> =>
   Config.option(Config.Redacted(variable)).pipe(
-    Effect.map((key) => Option.getOrUndefined(key)),
-    Effect.map((key) => (key === undefined || Redacted.value(key).trim() === "" ? undefined : Redacted.value(key))),
+    Effect.map((key) => Redacted.value(Option.getOrElse(key, () => Redacted.make(""))).trim() || undefined),
     Effect.orElseSucceed(() => undefined)
   )
 
@@ -34,3 +33,22 @@ export const optionalText = (variable: string): Effect.Effect<string | undefined
     Effect.map((text) => Option.getOrUndefined(Option.filter(text, (text) => text.trim() !== ""))),
     Effect.orElseSucceed(() => undefined)
   )
+
+/** Headers that every request bears besides the provider's own, by name; a secret one is `Redacted`. */
+export type Headers = { readonly [name: string]: string | Redacted.Redacted }
+
+/** The same as what a library of a provider takes. */
+export const plainHeaders = (headers: Headers = {}): { headers: Record<string, string> } => ({
+  headers: Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, Redacted.isRedacted(value) ? Redacted.value(value) : value])
+  )
+})
+
+/**
+ * The address of an API without slashes at its end. One that is a host and no path gets the path of the provider's own API:
+ * the libraries of the AI SDK want it in the address, those of the providers do not.
+ */
+export const address = (url: string, path: string): string => {
+  const bare = url.trim().replace(/\/+$/, "")
+  return URL.canParse(bare) && new URL(bare).pathname === "/" && !/[?#]/.test(bare) ? `${bare}${path}` : bare
+}
