@@ -119,7 +119,8 @@ export type Rate =
  * The rates of a model: US dollars per million tokens, except `perImage` (US dollars per image made).
  *
  * A rate that is left out is the rate of its parent: `cacheRead`, `cacheWrite` and `inputImage` fall back to `input`,
- * `outputImage` and `outputReasoning` to `output`. `outputReasoning` is that of the whole output of a call in which the
+ * `cacheWriteOneHour` (of what a provider keeps for an hour instead of minutes) to `cacheWrite`, `outputImage` and
+ * `outputReasoning` to `output`. `outputReasoning` is that of the whole output of a call in which the
  * model reasoned, where a provider bills such calls otherwise.
  *
  * @category prices
@@ -130,6 +131,7 @@ export interface Rates {
   readonly output: Rate
   readonly cacheRead?: Rate
   readonly cacheWrite?: Rate
+  readonly cacheWriteOneHour?: Rate
   readonly inputImage?: Rate
   readonly outputImage?: Rate
   readonly outputReasoning?: Rate

@@ -106,6 +106,8 @@ export interface Work {
   readonly images?: number
   /** How many of the tokens in `usage` are those of images, for models that bill them otherwise. */
   readonly imageTokens?: { readonly input?: number; readonly output?: number }
+  /** How many of the tokens in `usage.inputTokens.cacheWrite` the provider keeps for an hour, where it bills them otherwise. */
+  readonly cacheWriteOneHour?: number
   /** Whether `usage` was estimated rather than reported. */
   readonly estimated?: boolean
 }
@@ -186,6 +188,8 @@ export const of = (entry: Entry, work: Work): Cost => {
   const all = plain + cacheRead + cacheWrite
   const dollars = (rate: Rate, count: number): number => (rateAt(rate, all) * count * factor) / 1_000_000
 
+  const oneHour = Math.min(work.cacheWriteOneHour ?? 0, cacheWrite)
+  const writeRate = rates.cacheWrite ?? rates.input
   const imageInput = Math.min(work.imageTokens?.input ?? 0, plain)
   const imageOutput = Math.min(work.imageTokens?.output ?? 0, output ?? 0)
   const outputRate = reasoning > 0 ? (rates.outputReasoning ?? rates.output) : rates.output
@@ -194,7 +198,8 @@ export const of = (entry: Entry, work: Work): Cost => {
     dollars(rates.input, plain - imageInput) +
     dollars(rates.inputImage ?? rates.input, imageInput) +
     dollars(rates.cacheRead ?? rates.input, cacheRead) +
-    dollars(rates.cacheWrite ?? rates.input, cacheWrite)
+    dollars(writeRate, cacheWrite - oneHour) +
+    dollars(rates.cacheWriteOneHour ?? writeRate, oneHour)
   const outputUsd =
     dollars(outputRate, (output ?? 0) - imageOutput) + dollars(rates.outputImage ?? rates.output, imageOutput)
   const imagesUsd = (rates.perImage ?? 0) * (work.images ?? 0) * factor
@@ -227,7 +232,8 @@ export interface Seen {
 }
 
 /**
- * The usage of a call by what was seen of it: the provider's own counts, and estimates for those it left out.
+ * The usage of a call by what was seen of it: the provider's own counts, and estimates for those it left out. A provider
+ * that counts no tokens for what was plainly sent or written has not counted.
  *
  * @category pricing
  * @since 0.1.0
@@ -235,10 +241,15 @@ export interface Seen {
 export const usageOf = (
   entry: Entry,
   seen: Pick<Seen, "parts" | "prompt">
-): Pick<Work, "imageTokens" | "usage"> & { readonly estimated: boolean; readonly images: number } => {
+): Pick<Work, "cacheWriteOneHour" | "imageTokens" | "usage"> & {
+  readonly estimated: boolean
+  readonly images: number
+} => {
   let written = ""
   let images = 0
   let imageTokens: Work["imageTokens"]
+  let cacheWriteOneHour: Work["cacheWriteOneHour"]
+  let begun: Part.Usage["inputTokens"] = {}
   let reported: Part.Usage = Part.noUsage
   for (const part of seen.parts) {
     if (part.type === "text" || part.type === "reasoning") written += part.text
@@ -246,19 +257,27 @@ export const usageOf = (
     else if (part.type === "tool-params-delta") written += part.delta
     else if (part.type === "tool-call") written += `${part.name}${JSON.stringify(part.params) ?? ""}`
     else if (part.type === "file" && part.mediaType.startsWith("image/") && !Part.isPartial(part)) images++
-    else if (part.type === "finish") {
+    else if (part.type === "response-metadata") {
+      const said = Part.interlock(part)
+      begun = (said["inputTokens"] as Part.Usage["inputTokens"] | undefined) ?? begun
+      cacheWriteOneHour = counted(said["cacheWriteOneHour"]) ?? cacheWriteOneHour
+    } else if (part.type === "finish") {
       reported = part.usage
       imageTokens = imageTokensOf(part)
+      cacheWriteOneHour = counted(Part.interlock(part)["cacheWriteOneHour"]) ?? cacheWriteOneHour
     }
   }
-  const { inputTokens, outputTokens } = reported
-  const hasInput = known(inputTokens.total) !== undefined || known(inputTokens.uncached) !== undefined
-  const hasOutput =
-    known(outputTokens.total) !== undefined ||
-    known(outputTokens.text) !== undefined ||
-    known(outputTokens.reasoning) !== undefined
-  const pictured = imageTokens === undefined ? {} : { imageTokens }
-  if (hasInput && hasOutput) return { usage: reported, estimated: false, images, ...pictured }
+  // Of pictures no tokens may be counted; of a text there are some.
+  const asked = written === "" ? "" : seen.prompt
+  const inputTokens = hasTokens(reported.inputTokens, asked) ? reported.inputTokens : begun
+  const { outputTokens } = reported
+  const hasInput = hasTokens(inputTokens, asked)
+  const hasOutput = hasTokens(outputTokens, written)
+  const more = {
+    ...(imageTokens === undefined ? {} : { imageTokens }),
+    ...(cacheWriteOneHour === undefined ? {} : { cacheWriteOneHour })
+  }
+  if (hasInput && hasOutput) return { usage: { inputTokens, outputTokens }, estimated: false, images, ...more }
   return {
     usage: {
       inputTokens: hasInput ? inputTokens : { total: TokenCount.estimate(entry, seen.prompt) },
@@ -266,9 +285,18 @@ export const usageOf = (
     },
     estimated: true,
     images,
-    ...pictured
+    ...more
   }
 }
+
+/** Whether there is a count, and one that may be: not 0 where there was a text. */
+const hasTokens = (counts: Part.Usage["inputTokens"] & Part.Usage["outputTokens"], text: string): boolean => {
+  const { reasoning, total, uncached } = counts
+  const count = known(total) ?? known(uncached) ?? known(counts.text) ?? known(reasoning)
+  return count !== undefined && (text === "" || Object.values(counts).some((count) => (known(count) ?? 0) > 0))
+}
+
+const counted = (value: unknown): number | undefined => (typeof value === "number" ? known(value) : undefined)
 
 /** What the handler of an image model says of the tokens in `usage`: how many are those of images. */
 const imageTokensOf = (finish: Part.FinishPart): Work["imageTokens"] => {

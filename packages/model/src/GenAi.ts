@@ -49,6 +49,7 @@ export const tracing: Tracing.Policy = {
       set(span, "gen_ai.usage.input_tokens", piece.usage.inputTokens.total)
       set(span, "gen_ai.usage.output_tokens", piece.usage.outputTokens.total)
       set(span, "gen_ai.usage.cache_read.input_tokens", piece.usage.inputTokens.cacheRead)
+      set(span, "gen_ai.usage.cache_creation.input_tokens", piece.usage.inputTokens.cacheWrite)
     }
   }
 }

@@ -59,7 +59,7 @@ export interface Settings {
   readonly presencePenalty?: number
   /** −2 to 2 where a model takes it. */
   readonly frequencyPenalty?: number
-  readonly reasoningEffort?: "none" | "minimal" | "low" | "medium" | "high"
+  readonly reasoningEffort?: "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max"
   readonly tools?: ReadonlyArray<ToolDefinition>
   readonly toolChoice?: ToolChoice
   readonly responseFormat?: ResponseFormat

@@ -19,6 +19,7 @@
  */
 import { Context } from "effect"
 import type { Prompt as EffectPrompt } from "effect/ai"
+import * as Part from "./Part.ts"
 import type { SafeText } from "./SafeText.ts"
 
 /**
@@ -163,6 +164,95 @@ export class SafePrompt extends Context.Service<SafePrompt, Prompt<SafeText>>()(
 export const make = (input: string | ReadonlyArray<Message>): Prompt => ({
   content: typeof input === "string" ? [{ role: "user", content: input }] : input
 })
+
+/**
+ * The messages that a reply becomes in the next prompt: what the model said, with its tool calls, and behind it what the tools
+ * returned, where the reply has that. Part by part the metadata goes back to the provider: signatures of reasoning and of tool
+ * calls, without which Anthropic, OpenAI and Google refuse a conversation with tools or answer it worse.
+ *
+ * ```ts
+ * import { type Part, Prompt } from "@interlock/model"
+ *
+ * const asked = Prompt.make("Where is parcel 42?")
+ * const reply: ReadonlyArray<Part.Part> = [
+ *   { type: "reasoning", text: "I must look.", metadata: { anthropic: { signature: "c2ln" } } },
+ *   { type: "tool-call", id: "call_1", name: "lookUp", params: { parcel: 42 } }
+ * ]
+ * const next = Prompt.make([
+ *   ...asked.content,
+ *   ...Prompt.fromParts(reply),
+ *   {
+ *     role: "tool",
+ *     content: [{ type: "tool-result", id: "call_1", name: "lookUp", isFailure: false, result: { city: "Basel" } }]
+ *   }
+ * ])
+ * console.assert(next.content.map(({ role }) => role).join() === "user,assistant,tool")
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromParts = (parts: Iterable<Part.Part>): ReadonlyArray<Message> => {
+  const said: Array<Exclude<AssistantMessage["content"], string>[number]> = []
+  const returned: Array<ToolResultPart> = []
+  for (const part of Part.toStanding(parts)) {
+    const options = optionsOf(part)
+    switch (part.type) {
+      case "text":
+      case "reasoning":
+        said.push({ type: part.type, text: part.text, ...options })
+        break
+      case "file":
+        if (!Part.isPartial(part)) said.push({ type: "file", mediaType: part.mediaType, data: part.data, ...options })
+        break
+      case "tool-call":
+        said.push({
+          type: "tool-call",
+          id: part.id,
+          name: part.name,
+          params: part.params,
+          ...(part.providerExecuted === true ? { providerExecuted: true } : {}),
+          ...options
+        })
+        break
+      case "tool-result": {
+        if (part.preliminary === true) break
+        const { id, isFailure, modelOutput, name, providerExecuted, result } = part
+        const content: ToolResultPart = {
+          type: "tool-result",
+          id,
+          name,
+          isFailure,
+          result,
+          ...(modelOutput === undefined ? {} : { modelOutput }),
+          ...(providerExecuted === true ? { providerExecuted } : {}),
+          ...options
+        }
+        if (providerExecuted === true) said.push(content)
+        else returned.push(content)
+        break
+      }
+      case "tool-approval-request":
+        said.push({
+          type: "tool-approval-request",
+          approvalId: part.approvalId,
+          toolCallId: part.toolCallId,
+          ...options
+        })
+    }
+  }
+  return [
+    ...(said.length === 0 ? [] : [{ role: "assistant" as const, content: said }]),
+    ...(returned.length === 0 ? [] : [{ role: "tool" as const, content: returned }])
+  ]
+}
+
+/** What a provider said of a part, to be sent back to it; what Interlock said is nothing to a provider. */
+const optionsOf = ({ metadata }: Part.Part): { options?: NonNullable<Part.Part["metadata"]> } => {
+  if (metadata === undefined) return {}
+  const { interlock: _, ...options } = metadata as { readonly [provider: string]: object }
+  return Object.keys(options).length === 0 ? {} : { options: options as NonNullable<Part.Part["metadata"]> }
+}
 
 /**
  * The texts of one message, in order; reasoning, files and tools are left out.

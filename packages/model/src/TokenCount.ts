@@ -9,8 +9,7 @@
  */
 import { Effect } from "effect"
 import type { Entry } from "./Catalogue.ts"
-import type { Prompt } from "./Prompt.ts"
-import * as Prompts from "./Prompt.ts"
+import type { Message, Prompt } from "./Prompt.ts"
 
 /**
  * The tokens that a message costs beyond its text: its role and its delimiters.
@@ -45,13 +44,41 @@ export const estimate = (entry: Pick<Entry, "tokens">, text: string): number => 
 }
 
 /**
+ * All of a prompt that is text to the model: what its messages say, what the model reasoned, and the calls of tools with their
+ * parameters and results. Files are left out.
+ *
+ * @category counting
+ * @since 0.1.0
+ */
+export const promptText = (prompt: Prompt): string => prompt.content.map(messageText).join("\n")
+
+const messageText = (message: Message): string =>
+  typeof message.content === "string" ? message.content : message.content.map(partText).join("\n")
+
+const partText = (part: Exclude<Message["content"], string>[number]): string => {
+  switch (part.type) {
+    case "text":
+    case "reasoning":
+      return part.text
+    case "tool-call":
+      return `${part.name}${json(part.params)}`
+    case "tool-result":
+      return part.modelOutput === undefined ? json(part.result) : part.modelOutput.map(partText).join("\n")
+    default:
+      return ""
+  }
+}
+
+const json = (value: unknown): string => (typeof value === "string" ? value : (JSON.stringify(value) ?? ""))
+
+/**
  * The tokens of a prompt by the ratios of the model's catalogue entry, with the overhead of its messages.
  *
  * @category counting
  * @since 0.1.0
  */
 export const estimatePrompt = (entry: Pick<Entry, "tokens">, prompt: Prompt): number =>
-  estimate(entry, Prompts.text(prompt)) + prompt.content.length * perMessage
+  estimate(entry, promptText(prompt)) + prompt.content.length * perMessage
 
 /**
  * The tokens of a text: exact for OpenAI's models, the estimate for all others.
@@ -71,7 +98,7 @@ export const count = (entry: Entry, text: string): Effect.Effect<number> =>
  * @since 0.1.0
  */
 export const countPrompt = (entry: Entry, prompt: Prompt): Effect.Effect<number> =>
-  Effect.map(count(entry, Prompts.text(prompt)), (tokens) => tokens + prompt.content.length * perMessage)
+  Effect.map(count(entry, promptText(prompt)), (tokens) => tokens + prompt.content.length * perMessage)
 
 // The table of the encoding is some megabytes: a program that never counts exactly never loads it.
 const tokenizer = Effect.promise(() => import("gpt-tokenizer/encoding/o200k_base"))

@@ -118,6 +118,21 @@ describe("Cost.of", () => {
     }).pipe(Effect.provide(Catalogue.layer))
   )
 
+  it.effect("has the price of an hour in the cache from the list, and from the five minutes where there is none", () =>
+    Effect.gen(function* () {
+      const usage = { inputTokens: { total: 3_000, uncached: 0, cacheWrite: 3_000 }, outputTokens: { total: 0 } }
+      const claude = yield* entry("anthropic", "claude-sonnet-4-5")
+      assert.closeTo(usd(Cost.of(claude, { usage, at })), (3_000 * 3.75) / 1e6, 1e-12)
+      const hour = Cost.of(claude, { usage, at, cacheWriteOneHour: 2_000 })
+      assert.closeTo(usd(hour), (1_000 * 3.75 + 2_000 * 6) / 1e6, 1e-12)
+      // No more than was written at all.
+      assert.closeTo(usd(Cost.of(claude, { usage, at, cacheWriteOneHour: 9_000 })), (3_000 * 6) / 1e6, 1e-12)
+      const prices = Catalogue.declarePrices({ input: 1, output: 1, cacheWrite: 2 })
+      const flat = Cost.of({ ...claude, prices }, { usage, at, cacheWriteOneHour: 2_000 })
+      assert.closeTo(usd(flat), (3_000 * 2) / 1e6, 1e-12)
+    }).pipe(Effect.provide(Catalogue.layer))
+  )
+
   it.effect("bills what is reported when more tokens are cached than there are", () =>
     Effect.gen(function* () {
       const openai = yield* entry("openai", "gpt-4o")

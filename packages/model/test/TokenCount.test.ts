@@ -40,4 +40,25 @@ describe("TokenCount", () => {
       assert.isAtLeast(TokenCount.estimatePrompt(deepseek, prompt), 6 + 2 * TokenCount.perMessage)
     }).pipe(Effect.provide(Catalogue.layer))
   )
+
+  it.effect("counts what tools were called with and returned, and what the model reasoned", () =>
+    Effect.gen(function* () {
+      const entry = yield* (yield* Catalogue.Catalogue).get("deepseek", "deepseek-v4-pro")
+      const long = "word ".repeat(1000)
+      const alone = TokenCount.estimate(entry, long)
+      const of = (message: Prompt.Message) => TokenCount.estimatePrompt(entry, Prompt.make([message]))
+      const result = { type: "tool-result", id: "1", name: "look", isFailure: false } as const
+      const messages: ReadonlyArray<Prompt.Message> = [
+        { role: "assistant", content: [{ type: "reasoning", text: long }] },
+        { role: "assistant", content: [{ type: "tool-call", id: "1", name: "look", params: { long } }] },
+        { role: "tool", content: [{ ...result, result: long }] },
+        { role: "tool", content: [{ ...result, result: { long } }] },
+        { role: "tool", content: [{ ...result, result: 1, modelOutput: [{ type: "text", text: long }] }] }
+      ]
+      for (const message of messages) {
+        assert.isAtLeast(of(message), alone)
+        assert.isBelow(of(message), alone * 1.1)
+      }
+    }).pipe(Effect.provide(Catalogue.layer))
+  )
 })

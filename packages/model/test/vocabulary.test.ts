@@ -36,6 +36,73 @@ describe("Prompt", () => {
   })
 })
 
+describe("Prompt.fromParts", () => {
+  const signed = { anthropic: { signature: "c2ln" } }
+
+  it("is the same of a whole reply and of a live one, with what the provider signed", () => {
+    const whole: ReadonlyArray<Part.Part> = [
+      { type: "response-metadata", id: "r" },
+      { type: "reasoning", text: "Hm.", metadata: signed },
+      { type: "text", text: "I look." },
+      { type: "tool-call", id: "1", name: "look", params: { at: 1 }, metadata: { google: { thoughtSignature: "s" } } },
+      Part.annotate(Part.finish("tool-calls"), { cost: 1 })
+    ]
+    const live: ReadonlyArray<Part.Part> = [
+      { type: "reasoning-start", id: "0" },
+      { type: "reasoning-delta", id: "0", delta: "H" },
+      { type: "reasoning-delta", id: "0", delta: "m." },
+      { type: "reasoning-delta", id: "0", delta: "", metadata: signed },
+      { type: "reasoning-end", id: "0" },
+      { type: "text-start", id: "1" },
+      { type: "text-delta", id: "1", delta: "I look." },
+      { type: "text-end", id: "1" },
+      { type: "tool-params-start", id: "1", name: "look" },
+      { type: "tool-params-delta", id: "1", delta: '{"at":1}' },
+      { type: "tool-params-end", id: "1" },
+      ...whole.slice(3)
+    ]
+    const expected = [
+      {
+        role: "assistant",
+        content: [
+          { type: "reasoning", text: "Hm.", options: signed },
+          { type: "text", text: "I look." },
+          {
+            type: "tool-call",
+            id: "1",
+            name: "look",
+            params: { at: 1 },
+            options: { google: { thoughtSignature: "s" } }
+          }
+        ]
+      }
+    ]
+    assert.deepStrictEqual<unknown>(Prompt.fromParts(whole), expected)
+    assert.deepStrictEqual<unknown>(Prompt.fromParts(live), expected)
+  })
+
+  it("puts what the provider's tools returned into the answer, and what ours returned behind it", () => {
+    const result = { type: "tool-result", name: "look", isFailure: false, result: 1 } as const
+    const messages = Prompt.fromParts([
+      { ...result, id: "0", preliminary: true },
+      { ...result, id: "1", providerExecuted: true },
+      Part.annotate({ type: "tool-call", id: "2", name: "look", params: "{" }, { invalidParams: true }),
+      { ...result, id: "2" }
+    ])
+    assert.deepStrictEqual<unknown>(messages, [
+      {
+        role: "assistant",
+        content: [
+          { ...result, id: "1", providerExecuted: true },
+          { type: "tool-call", id: "2", name: "look", params: "{" }
+        ]
+      },
+      { role: "tool", content: [{ ...result, id: "2" }] }
+    ])
+    assert.deepStrictEqual(Prompt.fromParts([Part.finish("stop")]), [])
+  })
+})
+
 describe("Chat", () => {
   it("folds whole and live parts to the same answer", () => {
     const fold = (parts: ReadonlyArray<Part.Part>) => parts.reduce(Chat.protocol.append, Chat.protocol.empty())

@@ -21,12 +21,12 @@
 import { createHash } from "node:crypto"
 import { dirname } from "node:path"
 import { Reply } from "@interlock/core"
-import { ModelError, type Part } from "@interlock/model"
+import { ModelError, Part } from "@interlock/model"
 import { Effect, FileSystem, Layer, Schema, Semaphore, Stream } from "effect"
 import { Response } from "effect/ai"
 import { recorded } from "./internal/attempt.ts"
 import { toJson } from "./internal/json.ts"
-import { toLive, toStanding } from "./internal/parts.ts"
+import { toLive } from "./internal/parts.ts"
 import { type ModelReply, type ModelRequest, Models } from "./Models.ts"
 
 /**
@@ -228,7 +228,7 @@ const read = Effect.fnUntraced(function* (path: string) {
 
 const replay = (request: ModelRequest, { error, parts }: Take): ModelReply => {
   if (request.delivery === "whole") {
-    return error === undefined ? Effect.succeed(Reply.whole(toStanding(parts))) : Effect.fail(error)
+    return error === undefined ? Effect.succeed(Reply.whole(Part.toStanding(parts))) : Effect.fail(error)
   }
   if (error !== undefined && parts.length === 0) return Effect.fail(error)
   const live = Stream.fromIterable(parts.flatMap(toLive))

@@ -26,7 +26,7 @@ import {
   Journal,
   type ModelError,
   Parameters,
-  type Part,
+  Part,
   type Prompt,
   RawPrompt,
   SafePrompt,
@@ -39,7 +39,7 @@ import { toModelError } from "./internal/aiSdkError.ts"
 import { recorded } from "./internal/attempt.ts"
 import { fromAiError, toAiError } from "./internal/effectAiError.ts"
 import { encodePart } from "./internal/effectAiPart.ts"
-import { toLive, toStanding, untilContent } from "./internal/parts.ts"
+import { toLive, untilContent } from "./internal/parts.ts"
 import type { ModelProvider, ModelReply, ModelRequest } from "./Models.ts"
 import * as Timeouts from "./Timeouts.ts"
 
@@ -280,7 +280,7 @@ export const make = <Input, Whole, E, R>(
               Effect.flatMap(Effect.provideService(pipeline.handle(facts), Reply.Delivery, "whole"), Reply.collect)
             )
           ),
-          Effect.map((parts) => [...toStanding(parts)] as Array<Response.PartEncoded>),
+          Effect.map((parts) => [...Part.toStanding(parts)] as Array<Response.PartEncoded>),
           Effect.mapError(failure),
           Effect.provideContext(services)
         ),

@@ -35,6 +35,8 @@ export type Scene =
   | { readonly status: number; readonly headers?: Record<string, string>; readonly body?: unknown }
   | { readonly frame: unknown; readonly before?: Answer }
   | { readonly html: string }
+  /** An answer as a provider wrote it: the body of a whole one, the frames of a stream. */
+  | { readonly body: unknown; readonly frames: ReadonlyArray<unknown> }
   | { readonly hang: true }
 
 export interface Seen {
@@ -370,6 +372,15 @@ const play = async (scene: Scene, seen: Seen, response: ServerResponse): Promise
   if ("html" in scene) {
     response.writeHead(200, { "content-type": isStream(seen) ? "text/event-stream" : "application/json" })
     response.end(isStream(seen) ? frame(scene.html) : scene.html)
+    return
+  }
+  if ("frames" in scene) {
+    response.writeHead(200, { "content-type": isStream(seen) ? "text/event-stream" : "application/json" })
+    response.end(
+      isStream(seen)
+        ? scene.frames.map((data) => frame(data, (data as { type?: string }).type)).join("")
+        : JSON.stringify(scene.body)
+    )
     return
   }
   if ("status" in scene) {

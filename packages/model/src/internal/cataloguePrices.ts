@@ -73,6 +73,7 @@ const ratesOf = (prices: ModelPrice): Rates | undefined => {
     output: rate("output_mtok") ?? 0,
     ...optional("cacheRead", rate("cache_read_mtok")),
     ...optional("cacheWrite", rate("cache_write_mtok")),
+    ...optional("cacheWriteOneHour", rate("cache_write_1h_mtok")),
     ...optional("inputImage", rate("input_image_mtok")),
     ...optional("outputImage", rate("output_image_mtok"))
   }

@@ -501,7 +501,8 @@ const anthropicModels = () =>
       read: claudeToday,
       prices: listed(
         modelsDev("482fb019", "providers/anthropic/models/claude-sonnet-5-5", "2026-10-03"),
-        { input: 2, output: 10, cacheRead: 0.1, cacheWrite: 2.5 },
+        // For an hour: twice the input, as the page on prompt caching says of every model of Anthropic's.
+        { input: 2, output: 10, cacheRead: 0.1, cacheWrite: 2.5, cacheWriteOneHour: 4 },
         { batch: 0.5 }
       )
     },

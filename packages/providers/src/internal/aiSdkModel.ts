@@ -11,11 +11,10 @@ import {
   type LanguageModelV4StreamPart
 } from "@ai-sdk/provider"
 import { type Pipeline, Reply } from "@interlock/core"
-import { ModelError, Parameters, type Part, RawPrompt } from "@interlock/model"
+import { ModelError, Parameters, Part, RawPrompt } from "@interlock/model"
 import { Cause, Context, Effect, Exit, Scope, Stream } from "effect"
 import { fromCallOptions } from "./aiSdkOptions.ts"
 import { toContent, toFinish, toStreamParts } from "./aiSdkPart.ts"
-import { toStanding } from "./parts.ts"
 
 const statuses: { readonly [R in ModelError.ModelError["reason"]["_tag"]]: number } = {
   RefusedKey: 401,
@@ -78,7 +77,7 @@ export const toLanguageModel = <Input, Whole, E, R>(
       )
       const content: Array<LanguageModelV4Content> = []
       let finish: Part.FinishPart | undefined
-      for (const part of toStanding(parts)) {
+      for (const part of Part.toStanding(parts)) {
         if (part.type === "finish") finish = part
         else if (isStanding(part)) content.push(toContent(part))
       }

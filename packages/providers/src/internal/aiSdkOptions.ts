@@ -60,7 +60,7 @@ export const toCallOptions = (prompt: Prompt.Prompt, settings: Settings): Langua
   return options
 }
 
-const efforts = ["none", "minimal", "low", "medium", "high"] as const
+const efforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max"] as const
 
 /** The prompt and the settings that say what AI SDK call options say; a provider's own tool has no equal and is left out. */
 export const fromCallOptions = (

@@ -2,7 +2,9 @@
  * Parts of a reply, both ways: the encoded parts of `effect/ai` and the content and stream parts of the AI SDK.
  *
  * A part of the AI SDK without an equal never breaks a reply: it is kept, as JSON, in the metadata of the `finish` part
- * (`metadata.interlock.unmapped`), together with the provider's warnings (`metadata.interlock.warnings`).
+ * (`metadata.interlock.unmapped`), together with the provider's warnings (`metadata.interlock.warnings`). What Anthropic says
+ * of the prompt's tokens when a stream begins stands in a `response-metadata` part, so that a stream that breaks off is priced
+ * by it.
  *
  * @since 0.1.0
  */
@@ -17,6 +19,7 @@ import type {
   SharedV4ProviderMetadata,
   SharedV4Warning
 } from "@ai-sdk/provider"
+import { interlock } from "@interlock/model/Part"
 import type { Schema } from "effect"
 import type { Response } from "effect/ai"
 import { isEmpty, toJson, toJsonObject } from "./json.ts"
@@ -68,7 +71,21 @@ export const usage = (self: LanguageModelV4Usage): Response.FinishPartEncoded["u
 const isExact = (self: LanguageModelV4Usage): boolean =>
   [...Object.values(self?.inputTokens ?? {}), ...Object.values(self?.outputTokens ?? {})].every(usable)
 
+const fieldsOf = (value: unknown): { readonly [name: string]: unknown } =>
+  typeof value === "object" && value !== null ? (value as { readonly [name: string]: unknown }) : {}
+
+const anthropicUsage = (self: SharedV4ProviderMetadata | undefined): { readonly [name: string]: unknown } =>
+  fieldsOf(self?.["anthropic"]?.["usage"])
+
+/** How many of the tokens written to Anthropic's cache stay there for an hour, at another price. */
+const cacheWriteOneHour = (self: SharedV4ProviderMetadata | undefined): { readonly cacheWriteOneHour?: number } => {
+  const count = tokens(fieldsOf(anthropicUsage(self)["cache_creation"])["ephemeral_1h_input_tokens"])
+  return count === undefined || count === 0 ? {} : { cacheWriteOneHour: count }
+}
+
 const finishReason = (self: LanguageModelV4FinishReason): Response.FinishPartEncoded["reason"] => {
+  // The model has not finished: it wants to go on from the same conversation.
+  if (self?.raw === "pause_turn") return "pause"
   switch (self?.unified) {
     case "stop":
     case "length":
@@ -96,6 +113,20 @@ const params = (input: unknown): { readonly params: unknown; readonly invalid: b
 export class Reader {
   private readonly unmapped: Array<unknown> = []
   private readonly warnings: Array<SharedV4Warning> = []
+
+  /** What the provider says of the prompt's tokens before it answers. */
+  private begun(part: Extract<LanguageModelV4Content, { type: "custom" }>): Part | undefined {
+    const said = anthropicUsage(part.providerMetadata)
+    const uncached = tokens(said["input_tokens"])
+    if (uncached === undefined) return undefined
+    const cacheRead = tokens(said["cache_read_input_tokens"]) ?? 0
+    const cacheWrite = tokens(said["cache_creation_input_tokens"]) ?? 0
+    const inputTokens = { uncached, total: uncached + cacheRead + cacheWrite, cacheRead, cacheWrite }
+    return {
+      type: "response-metadata",
+      metadata: { interlock: { inputTokens, ...cacheWriteOneHour(part.providerMetadata) } }
+    }
+  }
 
   /** The parts of a whole answer, in order, closed by `finish`. */
   whole(result: LanguageModelV4GenerateResult): ReadonlyArray<Part> {
@@ -145,6 +176,8 @@ export class Reader {
       case "ping":
       case "raw":
         return undefined
+      case "custom":
+        return part.kind === "anthropic.message_start" ? this.begun(part) : this.content(part)
       default:
         return this.content(part)
     }
@@ -248,7 +281,8 @@ export class Reader {
       ...self.interlock,
       ...(this.warnings.length === 0 ? {} : { warnings: this.warnings }),
       ...(this.unmapped.length === 0 ? {} : { unmapped: this.unmapped }),
-      ...(isExact(self.usage) ? {} : { reportedUsage: self.usage })
+      ...(isExact(self.usage) ? {} : { reportedUsage: self.usage }),
+      ...cacheWriteOneHour(self.providerMetadata)
     }
     return {
       type: "finish",
@@ -398,7 +432,11 @@ const content = (part: Standing): LanguageModelV4Content => {
         type: "tool-call",
         toolCallId: part.id,
         toolName: part.name,
-        input: JSON.stringify(part.params === undefined ? {} : toJson(part.params)),
+        // What was no JSON when the model wrote it is handed on as it was written.
+        input:
+          typeof part.params === "string" && interlock(part)["invalidParams"] === true
+            ? part.params
+            : JSON.stringify(part.params === undefined ? {} : toJson(part.params)),
         ...(part.providerExecuted === true ? { providerExecuted: true } : {}),
         ...more
       }

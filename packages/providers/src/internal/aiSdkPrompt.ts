@@ -37,16 +37,25 @@ export const providerOptions = (options: Options): { providerOptions?: SharedV4P
   return isEmpty(kept) ? {} : { providerOptions: kept }
 }
 
-const dataUrl = /^data:([^;,]*)(?:;[^;,]*)*;base64,/i
+const dataUrl = /^data:[^,]*,/i
+
+const fromDataUrl = (head: string, body: string): string => {
+  if (/;base64,$/i.test(head)) return body
+  try {
+    return Buffer.from(decodeURIComponent(body)).toString("base64")
+  } catch {
+    return Buffer.from(body).toString("base64")
+  }
+}
 
 const fileData = (data: Prompt.FilePartEncoded["data"]): SharedV4FileData => {
   if (typeof data === "string") {
     if (/^https?:\/\//i.test(data) && URL.canParse(data)) return { type: "url", url: new URL(data) }
-    const head = dataUrl.exec(data)
-    return { type: "data", data: head === null ? data : data.slice(head[0].length) }
+    const [head] = dataUrl.exec(data) ?? []
+    return { type: "data", data: head === undefined ? data : fromDataUrl(head, data.slice(head.length)) }
   }
   if (data instanceof Uint8Array) return { type: "data", data }
-  if (data instanceof URL) return { type: "url", url: data }
+  if (data instanceof URL) return fileData(data.href)
   return data._tag === "URL" ? fileData(data.href) : { type: "data", data: data.base64 }
 }
 
@@ -82,6 +91,12 @@ const toolResult = (part: Prompt.ToolResultPartEncoded): LanguageModelV4ToolResu
   ...providerOptions(part.options)
 })
 
+/** What a tool was called with. No provider takes anything but an object back, and a model may have written what is none. */
+const toolInput = (params: unknown): unknown => {
+  if (params === undefined || params === null) return {}
+  return typeof params === "object" && !Array.isArray(params) ? params : { rawInvalidInput: params }
+}
+
 const assistantParts = (content: Prompt.AssistantMessageEncoded["content"]): AssistantParts => {
   if (typeof content === "string") return [{ type: "text", text: content }]
   const parts: AssistantParts = []
@@ -99,7 +114,7 @@ const assistantParts = (content: Prompt.AssistantMessageEncoded["content"]): Ass
           type: "tool-call",
           toolCallId: part.id,
           toolName: part.name,
-          input: part.params,
+          input: toolInput(part.params),
           ...(part.providerExecuted === true ? { providerExecuted: true } : {}),
           ...providerOptions(part.options)
         })

@@ -10,7 +10,7 @@
  * @since 0.1.0
  */
 import { Reply } from "@interlock/core"
-import { Catalogue, Cost, Journal, type ModelError, type Part, Prompt } from "@interlock/model"
+import { Catalogue, Cost, Journal, type ModelError, type Part, type Prompt, TokenCount } from "@interlock/model"
 import { Cause, Clock, Context, Effect, type Exit, Option, type Scope, Stream } from "effect"
 
 type Result = Effect.Effect<Reply.Reply<Part.Part, ModelError.ModelError>, ModelError.ModelError, Scope.Scope>
@@ -50,7 +50,7 @@ class Try {
   }
 
   private get seen(): Cost.Seen {
-    return { prompt: Prompt.text(this.request.prompt), parts: this.parts, at: this.startedAt }
+    return { prompt: TokenCount.promptText(this.request.prompt), parts: this.parts, at: this.startedAt }
   }
 
   /** The journal for what is called; what a pipeline writes there gives it away. */

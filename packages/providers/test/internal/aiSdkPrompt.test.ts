@@ -79,6 +79,29 @@ describe("toAiSdk", () => {
   })
 })
 
+describe("what no provider takes as it is", () => {
+  const sent = (content: Prompt.MessageEncoded) => toAiSdk({ content: [content] })
+
+  it("parameters of a tool that are no object", () => {
+    const input = (params: unknown) =>
+      sent({ role: "assistant", content: [{ type: "tool-call", id: "1", name: "look", params }] })[0]
+    expect(input('{"at": tru')).toMatchObject({ content: [{ input: { rawInvalidInput: '{"at": tru' } }] })
+    expect(input([1])).toMatchObject({ content: [{ input: { rawInvalidInput: [1] } }] })
+    expect(input(null)).toMatchObject({ content: [{ input: {} }] })
+    expect(input(undefined)).toMatchObject({ content: [{ input: {} }] })
+  })
+
+  it("data URLs: their bytes are sent", () => {
+    const data = (data: string | URL) =>
+      sent({ role: "user", content: [{ type: "file", mediaType: "text/plain", data }] })[0]
+    const hello = { content: [{ data: { type: "data", data: "aGVsbG8gdGhlcmU=" } }] }
+    expect(data("data:text/plain,hello%20there")).toMatchObject(hello)
+    expect(data("data:text/plain;charset=utf-8;base64,aGVsbG8gdGhlcmU=")).toMatchObject(hello)
+    expect(data(new URL("data:text/plain;base64,aGVsbG8gdGhlcmU="))).toMatchObject(hello)
+    expect(data("data:,100%")).toMatchObject({ content: [{ data: { type: "data", data: "MTAwJQ==" } }] })
+  })
+})
+
 describe("fromAiSdk", () => {
   it("keeps what has no equal in the options of the message", () => {
     const prompt = fromAiSdk([
@@ -114,7 +137,7 @@ describe("fromAiSdk", () => {
       type: fc.constant("tool-call" as const),
       id: fc.string(),
       name: fc.string(),
-      params: json
+      params: fc.dictionary(fc.string(), json)
     })
     const result = fc.record({
       type: fc.constant("tool-result" as const),
