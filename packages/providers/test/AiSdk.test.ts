@@ -140,6 +140,9 @@ describe("a tool call", () => {
   }
 })
 
+const live = (...protocols: ReadonlyArray<Protocol>) =>
+  protocols.map((protocol) => ({ protocol, delivery: "live" as const }))
+
 failing(
   "a refused key",
   { status: 401, body: { error: { message: `bad key ${key}`, code: "invalid_api_key" } } },
@@ -203,6 +206,21 @@ failing(
   { reason: { _tag: "ContentFiltered" } }
 )
 failing("a filtered answer", { say: { deltas: [], filtered: true } }, { reason: { _tag: "ContentFiltered" } })
+const nothing = (finishReason: string) => ({
+  body: { candidates: [{ content: {}, finishReason }], usageMetadata: { promptTokenCount: 5 } },
+  frames: [{ candidates: [{ content: {}, finishReason }], usageMetadata: { promptTokenCount: 5 } }]
+})
+for (const finishReason of ["OTHER", "UNEXPECTED_TOOL_CALL", "MALFORMED_FUNCTION_CALL"]) {
+  failing(
+    `no content, for the reason ${finishReason}`,
+    nothing(finishReason),
+    { reason: { _tag: "InvalidAnswer" } },
+    everyWay(["google"])
+  )
+}
+failing("an empty object", { body: {}, frames: [] }, { reason: { _tag: "InvalidAnswer" } }, [
+  { protocol: "google", delivery: "whole" }
+])
 failing("an answer that is no answer", { html: "<html></html>" }, { reason: { _tag: "InvalidAnswer" } })
 failing(
   "garbage in the answer",
@@ -212,14 +230,42 @@ failing(
 failing("a connection cut in the answer", { say: { deltas: ["a", "b"] }, cutAfter: 1 }, { reason: { _tag: "Network" } })
 failing("an answer that ends too early", { say: { deltas: ["a", "b"] }, endAfter: 1 }, { reason: { _tag: "Network" } })
 
-const live = (...protocols: ReadonlyArray<Protocol>) =>
-  protocols.map((protocol) => ({ protocol, delivery: "live" as const }))
 failing(
   "an overload said in the stream",
   { frame: { type: "error", error: { type: "overloaded_error", message: `Overloaded ${canary}` } } },
   { reason: { _tag: "Overloaded" } },
   live("anthropic")
 )
+failing(
+  "an error said under 200",
+  {
+    body: { error: { code: 429, message: `slow down ${canary}` } },
+    frames: [{ error: { code: 429, message: `slow down ${canary}` } }]
+  },
+  { reason: { _tag: "RateLimited" } },
+  everyWay(["openai-chat", "compatible"])
+)
+for (const [code, reason] of [
+  ["server_error", "Overloaded"],
+  ["rate_limit_exceeded", "RateLimited"],
+  ["insufficient_quota", "Quota"],
+  ["image_content_policy_violation", "ContentFiltered"]
+] as const) {
+  for (const numbered of [{ sequence_number: 1 }, {}]) {
+    failing(
+      `a response that failed: ${code}${"sequence_number" in numbered ? "" : ", from a gateway"}`,
+      {
+        body: {},
+        frames: [
+          { type: "response.created", response: { id: "r", created_at: 1, model: "wire-1" } },
+          { type: "response.failed", ...numbered, response: { error: { code, message: canary } } }
+        ]
+      },
+      { reason: { _tag: reason } },
+      live("openai-responses")
+    )
+  }
+}
 failing(
   "an error said in the stream",
   { frame: { error: { message: `bad ${canary}`, type: "server_error" } } },
@@ -516,6 +562,35 @@ describe("handler", () => {
   )
 })
 
+describe("fetch", () => {
+  it.effect("leaves the limits to Timeouts, and the dispatcher to the program", () =>
+    Effect.gen(function* () {
+      const name = Symbol.for("undici.globalDispatcher.1")
+      const shared = globalThis as { [name: symbol]: { dispatch: (options: object, handler: object) => boolean } }
+      new Headers()
+      const inForce = shared[name]!
+      const asked: Array<object> = []
+      yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          shared[name] = {
+            dispatch: (options, handler) => {
+              asked.push(options)
+              return inForce.dispatch(options, handler)
+            }
+          }
+        }),
+        () =>
+          Effect.sync(() => {
+            shared[name] = inForce
+          })
+      )
+      const server = yield* wire({ say: { deltas: ["Hello"] } })
+      expect(fold(yield* ask("compatible", server.url, "whole")).text).toBe("Hello")
+      expect(asked).toMatchObject([{ headersTimeout: 0, bodyTimeout: 0 }])
+    })
+  )
+})
+
 describe("a pipeline as a language model of the AI SDK", () => {
   const modelOf = (
     handle: () => Effect.Effect<Reply.Reply<Part.Part, ModelError.ModelError>, ModelError.ModelError>
@@ -565,6 +640,21 @@ describe("a pipeline as a language model of the AI SDK", () => {
           caller: { tenant: "acme" }
         }
       ])
+    })
+  )
+
+  it.effect("hands parameters that are no JSON on as the model wrote them", () =>
+    Effect.gen(function* () {
+      const call = {
+        type: "tool-call",
+        id: "1",
+        name: "look",
+        params: '{"at": tru',
+        metadata: { interlock: { invalidParams: true } }
+      } as const
+      const { model } = yield* modelOf(() => Effect.succeed(Reply.whole([call, Part.finish("tool-calls", usage)])))
+      const result = yield* Effect.promise(async () => model.doGenerate({ prompt }))
+      expect(result.content).toMatchObject([{ type: "tool-call", input: '{"at": tru' }])
     })
   )
 

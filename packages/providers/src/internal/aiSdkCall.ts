@@ -39,9 +39,31 @@ const words = { connect: "connect", firstPart: "first-part", idle: "idle", whole
 /** Who wants to know that the response head of a request has arrived; a request is known by its signal. */
 const heads = new WeakMap<AbortSignal, () => void>()
 
+interface Dispatcher {
+  readonly dispatch: (options: object, handler: unknown) => boolean
+}
+
+/**
+ * Node's `fetch` gives up when no head, or no further byte, has come for five minutes, which a model that thinks may take. The
+ * limits of a call are kept here, so the dispatcher in force is told of none; elsewhere than on Node there is none to tell.
+ */
+const unhurried = (): { readonly dispatcher?: Dispatcher } => {
+  // Undici, which is Node's `fetch`, is loaded with the first use of one of its classes, and then shares its dispatcher so.
+  new Headers()
+  const inForce = (globalThis as { readonly [name: symbol]: Dispatcher | undefined })[
+    Symbol.for("undici.globalDispatcher.1")
+  ]
+  if (inForce === undefined) return {}
+  return {
+    dispatcher: {
+      dispatch: (options, handler) => inForce.dispatch({ ...options, headersTimeout: 0, bodyTimeout: 0 }, handler)
+    }
+  }
+}
+
 /** `fetch`, which tells the call it belongs to when the response head is here, though the AI SDK may read on first. */
 export const watchedFetch: typeof globalThis.fetch = async (input, init) => {
-  const response = await globalThis.fetch(input, init)
+  const response = await globalThis.fetch(input, { ...unhurried(), ...init } as RequestInit)
   if (init?.signal) heads.get(init.signal)?.()
   return response
 }
@@ -158,12 +180,19 @@ class Call<E> {
   }
 }
 
-/** Why an answer without any content is no answer. */
+/** Why an answer without any content is no answer. A model may have nothing to say, or be cut off before it says anything. */
 const emptyHanded = (finish: Part | undefined): Failure | undefined => {
   if (finish?.type !== "finish") return undefined
-  if (finish.reason === "content-filter") return { reason: "ContentFiltered", detail: "no content, only the filter" }
-  if (finish.reason === "error") return { reason: "InvalidAnswer", detail: "no content, only an error" }
-  return undefined
+  switch (finish.reason) {
+    case "content-filter":
+      return { reason: "ContentFiltered", detail: "no content, only the filter" }
+    case "error":
+    case "other":
+    case "unknown":
+      return { reason: "InvalidAnswer", detail: `no content, and ${finish.reason} for the reason` }
+    default:
+      return undefined
+  }
 }
 
 const open = <E>(limits: Limits, fail: (failure: Failure) => E) =>

@@ -59,10 +59,17 @@ const parse = (text: unknown): unknown => {
   }
 }
 
+/** The error that a body or a frame states, however deep it lies; `undefined` where it states none. */
+const statedIn = (json: unknown): unknown => {
+  const top = Array.isArray(json) ? json[0] : json
+  const stated = field(top, "error") ?? field(field(top, "response"), "error")
+  // vLLM and SGLang name an error by `object`, not by the field in which it lies.
+  return stated ?? (field(top, "object") === "error" ? top : undefined)
+}
+
 const readBody = (text: unknown): Body => {
   const json = parse(text)
-  const top = Array.isArray(json) ? json[0] : json
-  const error = field(top, "error") ?? field(field(top, "response"), "error") ?? top
+  const error = statedIn(json) ?? (Array.isArray(json) ? json[0] : json)
   const details = field(error, "details")
   let code = [field(error, "code"), field(error, "type"), field(error, "status")].map(word).filter(Boolean).join(" ")
   let retryAfterMs: number | undefined
@@ -100,13 +107,14 @@ export const retryAfter = (headers: unknown, nowMs: number): number | undefined 
 }
 
 const filtered =
-  /content_filter|content_policy|ResponsibleAIPolicy|moderation|PROHIBITED_CONTENT|blocked by|safety system/i
+  /content_filter|content_policy|policy_violation|(?:bio|cyber)_policy|ResponsibleAIPolicy|moderation|PROHIBITED_CONTENT|blocked by|safety system/i
 const noKey = /invalid_api_key|API_KEY_INVALID|authentication_error|api key not valid|permission_error/i
 const noMoney = /insufficient_quota|billing|credit balance|PerDay|quota_exceeded|payment/i
 
 const fromStatus = (status: number, body: Body, headers: unknown, nowMs: number): Failure => {
   const text = `${body.code} ${body.message}`
   const detail = [String(status), body.code].filter(Boolean).join(" ")
+  if (status === 403 && filtered.test(text)) return { reason: "ContentFiltered", detail }
   if (status === 401 || status === 403 || (status === 400 && noKey.test(text))) return { reason: "RefusedKey", detail }
   if (status === 402 || ((status === 429 || status === 400) && noMoney.test(text))) return { reason: "Quota", detail }
   if (status === 429) {
@@ -114,7 +122,7 @@ const fromStatus = (status: number, body: Body, headers: unknown, nowMs: number)
     return { reason: "RateLimited", detail, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
   }
   if (status === 408 || status === 409 || status >= 500) {
-    const retryAfterMs = retryAfter(headers, nowMs)
+    const retryAfterMs = retryAfter(headers, nowMs) ?? body.retryAfterMs
     return { reason: "Overloaded", detail, status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
   }
   if (status < 400) return { reason: "InvalidAnswer", detail: `${status} with a body that is no answer` }
@@ -122,15 +130,15 @@ const fromStatus = (status: number, body: Body, headers: unknown, nowMs: number)
   return { reason: "BadRequest", status, detail: body.message === "" ? detail : `${detail}: ${body.message}` }
 }
 
-/** The HTTP status that a provider's error frame inside a stream stands for. */
+/** The HTTP status that a provider's error stands for which came under status 200: in a stream, or as the whole body. */
 const statusOf = (body: Body): number | undefined => {
   const text = body.code
+  if (filtered.test(text)) return 400
   if (/insufficient_quota|billing/i.test(text)) return 402
   if (/rate_limit|RESOURCE_EXHAUSTED/i.test(text)) return 429
   if (/overloaded|server_error|api_error|internal|unavailable|timeout/i.test(text)) return 503
   if (noKey.test(text)) return 401
-  if (/invalid_request|invalid_prompt|context_length|not_found|bad_request|INVALID_ARGUMENT/i.test(text)) return 400
-  if (filtered.test(text)) return 400
+  if (/invalid_request|invalid_prompt|context_length|not_found|bad_?request|INVALID_ARGUMENT/i.test(text)) return 400
   const status = /(?:^|\s)([45]\d\d)(?:\s|$)/.exec(text)
   return status === null ? undefined : Number(status[1])
 }
@@ -161,6 +169,16 @@ const socketCode = (error: unknown, depth = 0): string => {
   return cause === undefined || depth > 4 ? "" : socketCode(cause, depth + 1)
 }
 
+/** The failure that is stated where an answer should be. */
+const stated = (answer: unknown, headers: unknown, nowMs: number): Failure | undefined => {
+  const json = parse(answer)
+  const error = statedIn(json)
+  if (error === undefined || error === null) return undefined
+  const body = readBody(json)
+  // A sentence without a code says that something failed there, and no more.
+  return fromStatus(statusOf(body) ?? 500, body, headers, nowMs)
+}
+
 /** The answer ended before its model said so. */
 export const brokenOff: Failure = { reason: "Network", detail: "the answer broke off before its end" }
 
@@ -169,16 +187,30 @@ export const classify = (error: unknown, nowMs: number): Failure => {
   const name = word(field(error, "name"))
   const status = field(error, "statusCode")
   if (name === "AI_InvalidResponseDataError" && field(error, "data") === undefined) return brokenOff
-  if (brokenAnswer.has(name)) return { reason: "InvalidAnswer", detail: name }
+  if (brokenAnswer.has(name)) {
+    return stated(field(error, "value"), undefined, nowMs) ?? { reason: "InvalidAnswer", detail: name }
+  }
   if (badRequest.has(name)) {
     return { reason: "BadRequest", detail: sentence(field(error, "message")) || name }
   }
   if (badSetting.has(name)) return { reason: "RefusedKey", detail: name }
   if (typeof status === "number") {
     const cause = field(error, "cause")
+    const headers = field(error, "responseHeaders")
     if (status < 400 && socketCode(cause) !== "") return { reason: "Network", detail: socketCode(cause) }
-    const body = readBody(field(error, "responseBody") ?? field(error, "data"))
-    return fromStatus(status, body, field(error, "responseHeaders"), nowMs)
+    const answer = field(error, "responseBody") ?? field(error, "data")
+    // Some gateways say 200 and put the error where the answer should be.
+    if (status < 400) {
+      const failure = stated(answer ?? field(cause, "value"), headers, nowMs)
+      if (failure !== undefined) return failure
+    }
+    const body = readBody(answer)
+    const policy = status >= 500 && filtered.test(body.code)
+    return fromStatus(policy ? 400 : status, body, headers, nowMs)
+  }
+  if (name === "InvalidCharacterError") return { reason: "BadRequest", detail: "a file that is not base64" }
+  if (error instanceof TypeError && /header|ByteString/i.test(error.message)) {
+    return { reason: "RefusedKey", detail: "a key or header with characters that cannot be sent" }
   }
   const code = socketCode(error)
   if (/TIMEOUT|ETIMEDOUT/.test(code)) return { reason: "Timeout", detail: code }
@@ -193,10 +225,15 @@ export const classify = (error: unknown, nowMs: number): Failure => {
   return { reason: "InvalidAnswer", detail: body.code || name || "an error without a name" }
 }
 
+/** The fields of a message or part that say what it is, in words that are nobody's secret. */
+const form = new Set(["type", "role", "mediaType", "_tag"])
+
 const texts = (value: unknown, into: Array<string>): Array<string> => {
   if (typeof value === "string") into.push(value)
   else if (typeof value === "object" && value !== null && !ArrayBuffer.isView(value)) {
-    for (const item of Object.values(value)) texts(item, into)
+    for (const [name, item] of Object.entries(value)) {
+      if (!(form.has(name) && typeof item === "string")) texts(item, into)
+    }
   }
   return into
 }

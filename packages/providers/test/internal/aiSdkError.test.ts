@@ -1,4 +1,10 @@
-import { APICallError, InvalidPromptError, JSONParseError, LoadAPIKeyError } from "@ai-sdk/provider"
+import {
+  APICallError,
+  InvalidPromptError,
+  JSONParseError,
+  LoadAPIKeyError,
+  TypeValidationError
+} from "@ai-sdk/provider"
 import { describe, expect, it } from "@effect/vitest"
 import { ModelError } from "@interlock/model"
 import * as fc from "fast-check"
@@ -115,6 +121,73 @@ const said: ReadonlyArray<readonly [what: string, error: unknown, expected: Part
   ["DeepSeek: balance", api(402, { error: { message: "Insufficient Balance" } }), { reason: "Quota" }],
   ["a gateway's page", api(502, "<html>Bad Gateway</html>"), { reason: "Overloaded", status: 502, detail: "502" }],
   ["a time-out of the server", api(408, ""), { reason: "Overloaded", status: 408 }],
+  [
+    "Google: when to come back after an overload",
+    api(503, {
+      error: {
+        code: 503,
+        status: "UNAVAILABLE",
+        details: [{ "@type": "type.googleapis.com/google.rpc.RetryInfo", retryDelay: "12s" }]
+      }
+    }),
+    { reason: "Overloaded", status: 503, retryAfterMs: 12_000 }
+  ],
+  [
+    "OpenRouter: moderation",
+    api(403, { error: { code: 403, message: "Your chosen model requires moderation and your input was flagged" } }),
+    { reason: "ContentFiltered" }
+  ],
+  [
+    "OpenRouter: a rate limit under 200",
+    api(200, { error: { code: 429, message: "secret words" } }, { "retry-after": "3" }),
+    { reason: "RateLimited", retryAfterMs: 3000 }
+  ],
+  [
+    "OpenRouter: no credit, under 200",
+    api(200, { error: { code: 402, message: "Insufficient credits" } }),
+    { reason: "Quota" }
+  ],
+  ["an error without a code, under 200", api(200, { error: "secret words" }), { reason: "Overloaded" }],
+  [
+    "OpenAI: failed, in the whole answer",
+    api(200, { id: "resp_1", status: "failed", error: { code: "server_error", message: "secret words" }, output: [] }),
+    { reason: "Overloaded" }
+  ],
+  ["an answer without an error, of the wrong form", api(200, { id: "c", error: null }), { reason: "InvalidAnswer" }],
+  [
+    "OpenAI: a policy, for which the AI SDK says 500",
+    api(500, { error: { code: "image_content_policy_violation", message: "secret words" } }),
+    { reason: "ContentFiltered" }
+  ],
+  [
+    "a frame of an error that is no frame to the AI SDK",
+    new TypeValidationError({
+      value: { type: "response.failed", response: { error: { code: "rate_limit_exceeded", message: "secret words" } } },
+      cause: 1
+    }),
+    { reason: "RateLimited" }
+  ],
+  [
+    "vLLM: a bad request in a stream",
+    new TypeValidationError({ value: { object: "error", type: "BadRequestError", code: 400 }, cause: 1 }),
+    { reason: "BadRequest", status: 400 }
+  ],
+  [
+    "a frame of no known form",
+    new TypeValidationError({ value: { said: "secret words" }, cause: 1 }),
+    { reason: "InvalidAnswer" }
+  ],
+  ["a file that is not base64", new DOMException("secret words", "InvalidCharacterError"), { reason: "BadRequest" }],
+  [
+    "a key with a line break",
+    new TypeError('Headers.append: "Bearer secret words" is an invalid header value.'),
+    { reason: "RefusedKey" }
+  ],
+  [
+    "a key with a letter that is no byte",
+    new TypeError("Cannot convert argument to a ByteString because the character at index 10 has a value of 8230"),
+    { reason: "RefusedKey" }
+  ],
   ["a body that is not JSON", api(200, "<html>"), { reason: "InvalidAnswer" }],
   ["a name that does not resolve", withCode("ENOTFOUND"), { reason: "Network", detail: "ENOTFOUND" }],
   ["a certificate", withCode("CERT_HAS_EXPIRED"), { reason: "Network", detail: "CERT_HAS_EXPIRED" }],
@@ -187,6 +260,9 @@ describe("conceal", () => {
     const prompt = [{ role: "user", content: [{ type: "text", text: "My name is Zoltan Kovács, 上海市浦东新区" }] }]
     expect(conceal("max_tokens must be at most 4096", prompt)).toBe("max_tokens must be at most 4096")
     expect(conceal("invalid value 'Zoltan Kovács' for name", prompt)).toBe("invalid value '*** ***' for ***")
+    expect(conceal("file part of text/plain", [{ type: "file", mediaType: "text/plain", data: "" }])).toBe(
+      "file part of text/plain"
+    )
     expect(conceal("不支持上海市浦东新区的内容", prompt)).toBe("***")
   })
 
