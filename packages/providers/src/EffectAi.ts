@@ -119,14 +119,21 @@ const call = (model: LanguageModel.LanguageModel, request: Omit<ModelRequest, "d
         duration: phases.firstPart,
         orElse: () => Effect.fail(missed("first-part", phases.firstPart))
       })
-      return Effect.map(started, (reply) =>
-        Reply.live(
-          Stream.timeoutOrElse(reply.parts, {
-            duration: phases.idle,
-            orElse: () => Stream.fail(missed("idle", phases.idle))
-          })
+      return Effect.map(Effect.timed(started), ([taken, reply]) => {
+        const late = Effect.andThen(
+          Effect.sleep(Duration.subtract(phases.whole, taken)),
+          Effect.fail(missed("whole", phases.whole))
         )
-      )
+        return Reply.live(
+          Stream.interruptWhen(
+            Stream.timeoutOrElse(reply.parts, {
+              duration: phases.idle,
+              orElse: () => Stream.fail(missed("idle", phases.idle))
+            }),
+            late
+          )
+        )
+      })
     })
   })
 

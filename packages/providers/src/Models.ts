@@ -137,8 +137,24 @@ export type Source<E = unknown, R = unknown> = ModelProvider | Effect.Effect<Mod
 type ErrorOf<S> = S extends Effect.Effect<ModelProvider, infer E, infer _R> ? E : never
 type ServicesOf<S> = S extends Effect.Effect<ModelProvider, infer _E, infer R> ? R : never
 
+const uncalled = "This makes a provider: call it, as in OpenAi.provider()"
+
 const made = <S extends Source>(source: S) =>
-  (Effect.isEffect(source) ? source : Effect.succeed(source)) as Effect.Effect<ModelProvider, ErrorOf<S>, ServicesOf<S>>
+  (Effect.isEffect(source)
+    ? source
+    : typeof source === "function"
+      ? Effect.die(new TypeError(uncalled))
+      : Effect.succeed(source)) as Effect.Effect<ModelProvider, ErrorOf<S>, ServicesOf<S>>
+
+/**
+ * A function is no provider, though it has a `name` and a `call` as one has.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export type NoFunctions<S> = {
+  readonly [K in keyof S]: S[K] extends (...args: never) => unknown ? typeof uncalled : S[K]
+}
 
 /**
  * The layer of providers, each a value or an effect that makes one.
@@ -147,12 +163,12 @@ const made = <S extends Source>(source: S) =>
  * @since 0.1.0
  */
 export const layer = <const S extends ReadonlyArray<Source>>(
-  providers: S
+  providers: S & NoFunctions<S>
 ): Layer.Layer<Models, ErrorOf<S[number]>, ServicesOf<S[number]>> =>
   Layer.effect(
     Models,
     Effect.map(
-      Effect.forEach(providers, (source: S[number]) => made(source)),
+      Effect.forEach(providers as S, (source: S[number]) => made(source)),
       make
     )
   )
@@ -165,12 +181,12 @@ export const layer = <const S extends ReadonlyArray<Source>>(
  * @since 0.1.0
  */
 export const layerAvailable = <const S extends ReadonlyArray<Source>>(
-  providers: S
+  providers: S & NoFunctions<S>
 ): Layer.Layer<Models, Exclude<ErrorOf<S[number]>, MissingKey>, ServicesOf<S[number]>> =>
   Layer.effect(
     Models,
     Effect.map(
-      Effect.forEach(providers, (source: S[number]) =>
+      Effect.forEach(providers as S, (source: S[number]) =>
         Effect.matchEffect(made(source), {
           onSuccess: (provider) => Effect.succeed([provider]),
           onFailure: (error) =>

@@ -624,11 +624,19 @@ describe("a pipeline as a language model of the AI SDK", () => {
 
   it.effect("generates, with the settings, the prompt and the other facts", () =>
     Effect.gen(function* () {
-      const { asked, model } = yield* modelOf(() => Effect.succeed(Reply.whole(Part.text("hi", usage))))
+      const id: Part.Part = { type: "response-metadata", id: "r", modelId: "m", timestamp: "2026-01-01T00:00:00.000Z" }
+      const { asked, model } = yield* modelOf(() => Effect.succeed(Reply.whole([id, ...Part.text("hi", usage)])))
       const result = yield* Effect.promise(async () =>
-        model.doGenerate({ prompt, temperature: 0.5, toolChoice: { type: "tool", toolName: "t" } })
+        model.doGenerate({
+          prompt,
+          temperature: 0.5,
+          tools: [{ type: "provider", id: "anthropic.bash", name: "bash", args: {} }],
+          toolChoice: { type: "tool", toolName: "t" }
+        })
       )
       expect(result).toMatchObject({
+        response: { id: "r", modelId: "m", timestamp: new Date("2026-01-01") },
+        warnings: [{ type: "unsupported", feature: "anthropic.bash" }],
         content: [{ type: "text", text: "hi" }],
         finishReason: { unified: "stop" },
         usage: { inputTokens: { total: 3 }, outputTokens: { total: 2 } }

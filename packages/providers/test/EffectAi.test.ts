@@ -286,7 +286,11 @@ describe("an Effect program over the wire", () => {
 /** A LanguageModel layer as anyone may write it. */
 const layerOf = (
   parts: ReadonlyArray<Response.StreamPartEncoded | Response.PartEncoded>,
-  more: { readonly error?: AiError.AiErrorReason; readonly hang?: boolean } = {}
+  more: {
+    readonly error?: AiError.AiErrorReason
+    readonly hang?: boolean
+    readonly then?: Stream.Stream<Response.StreamPartEncoded>
+  } = {}
 ) => {
   const asked: Array<LanguageModel.ProviderOptions> = []
   const error = more.error && AiError.make({ module: "Test", method: "test", reason: more.error })
@@ -302,6 +306,7 @@ const layerOf = (
         asked.push(options)
         if (more.hang) return Stream.never
         const said = Stream.fromIterable(parts as Array<Response.StreamPartEncoded>)
+        if (more.then !== undefined) return Stream.concat(said, more.then)
         return error ? Stream.concat(said, Stream.fail(error)) : said
       }
     })
@@ -385,6 +390,22 @@ describe("a LanguageModel as a provider", () => {
       })
     )
   }
+
+  it.effect("does not drip for ever", () =>
+    Effect.gen(function* () {
+      const drip = Stream.map(
+        Stream.tick("50 seconds"),
+        (): Response.StreamPartEncoded => ({ type: "text-delta", id: "t", delta: "." })
+      )
+      const { models } = layerOf(deltas.slice(0, 3), { then: drip })
+      const fiber = yield* Effect.flip(Stream.runDrain(flow.stream(facts("effect")))).pipe(
+        Effect.provide(models),
+        Effect.forkChild
+      )
+      yield* TestClock.adjust("10 minutes")
+      expect((yield* Fiber.join(fiber)).reason).toMatchObject({ _tag: "Timeout", phase: "whole", afterMs: 600_000 })
+    })
+  )
 
   for (const delivery of ["whole", "live"] as const) {
     it.effect(`does not wait for ever: ${delivery}`, () =>

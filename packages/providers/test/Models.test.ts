@@ -31,6 +31,17 @@ describe("Models", () => {
     })
   )
 
+  it.effect("takes no function that makes a provider, though it has a name and a call", () =>
+    Effect.gen(function* () {
+      // @ts-expect-error This makes a provider: call it, as in OpenAi.provider()
+      const layers = [Models.layer([parrot("a"), OpenAi.provider]), Models.layerAvailable([Google.provider])]
+      for (const layer of layers) {
+        const exit = yield* Effect.exit(Effect.provide(Models.Models, layer))
+        expect(String(exit)).toContain("This makes a provider: call it, as in OpenAi.provider()")
+      }
+    })
+  )
+
   const empty: ReadonlyArray<Prompt.Prompt> = [
     { content: [] },
     { content: [{ role: "user", content: " \n" }] },

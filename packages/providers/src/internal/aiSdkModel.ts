@@ -8,13 +8,15 @@ import {
   type LanguageModelV4,
   type LanguageModelV4CallOptions,
   type LanguageModelV4Content,
-  type LanguageModelV4StreamPart
+  type LanguageModelV4ResponseMetadata,
+  type LanguageModelV4StreamPart,
+  type SharedV4Warning
 } from "@ai-sdk/provider"
 import { type Pipeline, Reply } from "@interlock/core"
 import { ModelError, Parameters, Part, RawPrompt } from "@interlock/model"
 import { Cause, Context, Effect, Exit, Scope, Stream } from "effect"
 import { fromCallOptions } from "./aiSdkOptions.ts"
-import { toContent, toFinish, toStreamParts } from "./aiSdkPart.ts"
+import { toContent, toFinish, toResponse, toStreamParts } from "./aiSdkPart.ts"
 
 const statuses: { readonly [R in ModelError.ModelError["reason"]["_tag"]]: number } = {
   RefusedKey: 401,
@@ -42,6 +44,20 @@ const toApiCallError = (pipeline: string, error: unknown): APICallError => {
     isRetryable: known !== undefined && ModelError.isRetryable(known)
   })
 }
+
+/** What a call asks for that a pipeline has no word for. */
+const ignored = (options: LanguageModelV4CallOptions): Array<SharedV4Warning> =>
+  (options.tools ?? []).flatMap((tool) =>
+    tool.type === "function"
+      ? []
+      : [
+          {
+            type: "unsupported",
+            feature: tool.id,
+            details: "A pipeline takes tools of the program, not of a provider."
+          }
+        ]
+  )
 
 /** A pipeline's model; `facts` are those that every call brings besides the prompt and the parameters. */
 export const toLanguageModel = <Input, Whole, E, R>(
@@ -77,11 +93,18 @@ export const toLanguageModel = <Input, Whole, E, R>(
       )
       const content: Array<LanguageModelV4Content> = []
       let finish: Part.FinishPart | undefined
+      let response: LanguageModelV4ResponseMetadata | undefined
       for (const part of Part.toStanding(parts)) {
         if (part.type === "finish") finish = part
+        else if (part.type === "response-metadata") response = { ...response, ...toResponse(part) }
         else if (isStanding(part)) content.push(toContent(part))
       }
-      return { content, ...toFinish(finish), warnings: [] }
+      return {
+        content,
+        ...toFinish(finish),
+        warnings: ignored(options),
+        ...(response === undefined ? {} : { response })
+      }
     },
     doStream: (options) =>
       run(
@@ -93,7 +116,7 @@ export const toLanguageModel = <Input, Whole, E, R>(
             Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
           )
           let index = 0
-          const start: LanguageModelV4StreamPart = { type: "stream-start", warnings: [] }
+          const start: LanguageModelV4StreamPart = { type: "stream-start", warnings: ignored(options) }
           const parts = Reply.toStream(reply).pipe(
             Stream.flatMap((part) => Stream.fromIterable(toStreamParts(part, index++))),
             Stream.catch((error) =>

@@ -14,6 +14,7 @@ import type {
   LanguageModelV4Content,
   LanguageModelV4FinishReason,
   LanguageModelV4GenerateResult,
+  LanguageModelV4ResponseMetadata,
   LanguageModelV4StreamPart,
   LanguageModelV4Usage,
   SharedV4ProviderMetadata,
@@ -344,6 +345,13 @@ export const toFinish = (
   ...providerMetadata(part?.metadata)
 })
 
+/** How the AI SDK says which response it was. */
+export const toResponse = (part: Response.ResponseMetadataPartEncoded): LanguageModelV4ResponseMetadata => ({
+  ...(part.id === undefined ? {} : { id: part.id }),
+  ...(part.modelId === undefined ? {} : { modelId: part.modelId }),
+  ...(part.timestamp === undefined ? {} : { timestamp: new Date(part.timestamp) })
+})
+
 /** The AI SDK's stream parts that say the same as one part; a whole `text` or `reasoning` becomes start, delta and end. */
 export const toStreamParts = (part: Part, index: number): ReadonlyArray<LanguageModelV4StreamPart> => {
   switch (part.type) {
@@ -379,14 +387,7 @@ export const toStreamParts = (part: Part, index: number): ReadonlyArray<Language
     case "tool-params-end":
       return [{ type: "tool-input-end", id: part.id, ...providerMetadata(part.metadata) }]
     case "response-metadata":
-      return [
-        {
-          type: "response-metadata",
-          ...(part.id === undefined ? {} : { id: part.id }),
-          ...(part.modelId === undefined ? {} : { modelId: part.modelId }),
-          ...(part.timestamp === undefined ? {} : { timestamp: new Date(part.timestamp) })
-        }
-      ]
+      return [{ type: "response-metadata", ...toResponse(part) }]
     case "finish":
       return [{ type: "finish", ...toFinish(part) }]
     case "error":
