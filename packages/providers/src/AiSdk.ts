@@ -20,8 +20,9 @@ import type { LanguageModelV4 } from "@ai-sdk/provider"
 import { type Handler, Pipeline, Reply } from "@interlock/core"
 import { type ModelError, Parameters, type Part, type RawPrompt, SafePrompt } from "@interlock/model"
 import { Context, Duration, Effect, Tracer } from "effect"
-import { live, watchedFetch, whole } from "./internal/aiSdkCall.ts"
+import { live, whole } from "./internal/aiSdkCall.ts"
 import { classify, conceal, type Failure, toModelError } from "./internal/aiSdkError.ts"
+import { watchedFetch } from "./internal/aiSdkFetch.ts"
 import { toLanguageModel } from "./internal/aiSdkModel.ts"
 import { toCallOptions } from "./internal/aiSdkOptions.ts"
 import { recorded } from "./internal/attempt.ts"
@@ -115,6 +116,9 @@ export const languageModel = <Input, Whole, E, R>(
 /**
  * `fetch` for the AI SDK's providers, which lets `Timeouts.connect` end with the response head. Without it, `connect` ends
  * when the AI SDK hands over the stream, which some providers do only with the first part.
+ *
+ * It has no limits of its own (Node's `fetch` gives up after five minutes of silence), does not take a request with its key to
+ * another host, and ends a stream with `[DONE]` where the server keeps the connection open.
  *
  * @category fetch
  * @since 0.1.0

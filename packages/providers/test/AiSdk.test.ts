@@ -591,6 +591,69 @@ describe("fetch", () => {
   )
 })
 
+describe("a server that keeps the connection open behind [DONE]", () => {
+  const chunk = { id: "c", created: 1, model: "wire-1", choices: [{ index: 0, delta: { content: "Hello" } }] }
+  const done = { ...chunk, choices: [{ index: 0, delta: {}, finish_reason: "stop" }] }
+  for (const protocol of ["openai-chat", "compatible"] as const) {
+    it.effect(`has answered: ${protocol}`, () =>
+      Effect.gen(function* () {
+        const server = yield* wire({ body: {}, frames: [chunk, done, "[DONE]"], open: true })
+        const answer = fold(yield* ask(protocol, server.url, "live"))
+        expect(answer).toMatchObject({ text: "Hello", finishReason: "stop" })
+      })
+    )
+  }
+})
+
+describe("a request that is sent on", () => {
+  const elsewhere = (location: string): Scene => ({ status: 308, headers: { location } })
+
+  it.effect("is followed on the same host", () =>
+    Effect.gen(function* () {
+      const server = yield* wire(elsewhere("/moved/v1/chat/completions"), { say: { deltas: ["Hello"] } })
+      expect(fold(yield* ask("compatible", server.url, "whole")).text).toBe("Hello")
+      expect(server.seen.map(({ path }) => path)).toEqual(["/v1/chat/completions", "/moved/v1/chat/completions"])
+      expect(server.seen[1]?.body).toEqual(server.seen[0]?.body)
+      expect(server.seen[1]?.headers.authorization).toContain(key)
+    })
+  )
+
+  for (const protocol of protocols) {
+    it.effect(`is not followed to another host, which would see the key: ${protocol}`, () =>
+      Effect.gen(function* () {
+        const other = yield* wire({ say: { deltas: ["Hello"] } })
+        const server = yield* wire(elsewhere(`${other.url.replace("127.0.0.1", "localhost")}/v1/messages`))
+        const error = yield* Effect.flip(ask(protocol, server.url, "whole"))
+        expect(error).toMatchObject({ reason: { _tag: "BadRequest", status: 308 } })
+        expect(other.seen).toEqual([])
+      })
+    )
+  }
+})
+
+describe("a tool call for which the server says that the model stopped", () => {
+  for (const delivery of deliveries) {
+    it.effect(`finishes with tool-calls, ${delivery}`, () =>
+      Effect.gen(function* () {
+        const call = { id: "1", type: "function", function: { name: "look_up", arguments: "{}" } }
+        const head = { id: "c", created: 1, model: "wire-1" }
+        const server = yield* wire({
+          body: {
+            ...head,
+            choices: [{ index: 0, message: { role: "assistant", tool_calls: [call] }, finish_reason: "stop" }]
+          },
+          frames: [
+            { ...head, choices: [{ index: 0, delta: { tool_calls: [{ index: 0, ...call }] } }] },
+            { ...head, choices: [{ index: 0, delta: {}, finish_reason: "stop" }] },
+            "[DONE]"
+          ]
+        })
+        expect(fold(yield* ask("compatible", server.url, delivery)).finishReason).toBe("tool-calls")
+      })
+    )
+  }
+})
+
 describe("a pipeline as a language model of the AI SDK", () => {
   const modelOf = (
     handle: () => Effect.Effect<Reply.Reply<Part.Part, ModelError.ModelError>, ModelError.ModelError>

@@ -35,8 +35,8 @@ export type Scene =
   | { readonly status: number; readonly headers?: Record<string, string>; readonly body?: unknown }
   | { readonly frame: unknown; readonly before?: Answer }
   | { readonly html: string }
-  /** An answer as a provider wrote it: the body of a whole one, the frames of a stream. */
-  | { readonly body: unknown; readonly frames: ReadonlyArray<unknown> }
+  /** An answer as a provider wrote it: the body of a whole one, the frames of a stream, which may stay open behind them. */
+  | { readonly body: unknown; readonly frames: ReadonlyArray<unknown>; readonly open?: true }
   | { readonly hang: true }
 
 export interface Seen {
@@ -376,11 +376,12 @@ const play = async (scene: Scene, seen: Seen, response: ServerResponse): Promise
   }
   if ("frames" in scene) {
     response.writeHead(200, { "content-type": isStream(seen) ? "text/event-stream" : "application/json" })
-    response.end(
-      isStream(seen)
-        ? scene.frames.map((data) => frame(data, (data as { type?: string }).type)).join("")
-        : JSON.stringify(scene.body)
-    )
+    if (!isStream(seen)) {
+      response.end(JSON.stringify(scene.body))
+      return
+    }
+    await flushed(response, scene.frames.map((data) => frame(data, (data as { type?: string }).type)).join(""))
+    if (scene.open !== true) response.end()
     return
   }
   if ("status" in scene) {

@@ -12,6 +12,7 @@ import { annotate } from "@interlock/model/Part"
 import { type Array as Arr, Cause, Clock, Effect, Exit, Scope, Stream } from "effect"
 import type { Response } from "effect/ai"
 import { brokenOff, classify, type Failure } from "./aiSdkError.ts"
+import { drain, onHead } from "./aiSdkFetch.ts"
 import { Reader } from "./aiSdkPart.ts"
 import { isContent } from "./parts.ts"
 
@@ -35,38 +36,6 @@ const sentences: { readonly [P in Phase]: string } = {
 }
 
 const words = { connect: "connect", firstPart: "first-part", idle: "idle", whole: "whole" } as const
-
-/** Who wants to know that the response head of a request has arrived; a request is known by its signal. */
-const heads = new WeakMap<AbortSignal, () => void>()
-
-interface Dispatcher {
-  readonly dispatch: (options: object, handler: unknown) => boolean
-}
-
-/**
- * Node's `fetch` gives up when no head, or no further byte, has come for five minutes, which a model that thinks may take. The
- * limits of a call are kept here, so the dispatcher in force is told of none; elsewhere than on Node there is none to tell.
- */
-const unhurried = (): { readonly dispatcher?: Dispatcher } => {
-  // Undici, which is Node's `fetch`, is loaded with the first use of one of its classes, and then shares its dispatcher so.
-  new Headers()
-  const inForce = (globalThis as { readonly [name: symbol]: Dispatcher | undefined })[
-    Symbol.for("undici.globalDispatcher.1")
-  ]
-  if (inForce === undefined) return {}
-  return {
-    dispatcher: {
-      dispatch: (options, handler) => inForce.dispatch({ ...options, headersTimeout: 0, bodyTimeout: 0 }, handler)
-    }
-  }
-}
-
-/** `fetch`, which tells the call it belongs to when the response head is here, though the AI SDK may read on first. */
-export const watchedFetch: typeof globalThis.fetch = async (input, init) => {
-  const response = await globalThis.fetch(input, { ...unhurried(), ...init } as RequestInit)
-  if (init?.signal) heads.get(init.signal)?.()
-  return response
-}
 
 /** The state of one call. */
 class Call<E> {
@@ -125,7 +94,7 @@ class Call<E> {
       }
       const { signal } = this.controller
       if (phase === "connect") {
-        heads.set(signal, () => {
+        onHead(signal, () => {
           if (this.phase === "connect" && this.expired !== undefined) this.await("firstPart")
         })
       }
@@ -155,13 +124,7 @@ class Call<E> {
    */
   finish(stream?: ReadableStreamDefaultReader<unknown>): void {
     this.closed = true
-    if (stream === undefined) return
-    const late = setTimeout(() => this.controller.abort(), 1000)
-    late.unref()
-    const drain = (): Promise<void> => stream.read().then(({ done }) => (done ? undefined : drain()))
-    void drain()
-      .catch(() => {})
-      .finally(() => clearTimeout(late))
+    if (stream !== undefined) drain(stream, () => this.controller.abort())
   }
 
   /** Sleeps from deadline to deadline until one is missed. */

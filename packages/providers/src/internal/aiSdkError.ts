@@ -125,6 +125,9 @@ const fromStatus = (status: number, body: Body, headers: unknown, nowMs: number)
     const retryAfterMs = retryAfter(headers, nowMs) ?? body.retryAfterMs
     return { reason: "Overloaded", detail, status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
   }
+  if (status >= 300 && status < 400) {
+    return { reason: "BadRequest", status, detail: `${status}: the address leads to another, which is not followed` }
+  }
   if (status < 400) return { reason: "InvalidAnswer", detail: `${status} with a body that is no answer` }
   if (filtered.test(text)) return { reason: "ContentFiltered", detail }
   return { reason: "BadRequest", status, detail: body.message === "" ? detail : `${detail}: ${body.message}` }

@@ -113,6 +113,8 @@ const params = (input: unknown): { readonly params: unknown; readonly invalid: b
 /** Remembers, during one reply, what the `finish` part has to say. */
 export class Reader {
   private readonly unmapped: Array<unknown> = []
+  /** Whether a tool of the program's is called, for which some servers say that the model stopped. */
+  private called = false
   private readonly warnings: Array<SharedV4Warning> = []
 
   /** What the provider says of the prompt's tokens before it answers. */
@@ -240,6 +242,7 @@ export class Reader {
       }
       case "tool-call": {
         const input = params(part.input)
+        this.called ||= part.providerExecuted !== true
         return {
           type: "tool-call",
           id: part.toolCallId,
@@ -285,9 +288,10 @@ export class Reader {
       ...(isExact(self.usage) ? {} : { reportedUsage: self.usage }),
       ...cacheWriteOneHour(self.providerMetadata)
     }
+    const reason = finishReason(self.finishReason)
     return {
       type: "finish",
-      reason: finishReason(self.finishReason),
+      reason: reason === "stop" && this.called ? "tool-calls" : reason,
       usage: usage(self.usage),
       ...metadata(self.providerMetadata, isEmpty(interlock) ? undefined : interlock)
     }
