@@ -102,6 +102,11 @@ export interface Work {
   readonly at: number
   /** Whether it went through the provider's batch interface. */
   readonly batch?: boolean
+  /**
+   * The service tier in which the provider served it, where it says so: `flex` is billed as a batch is, as OpenAI and Google bill
+   * it; for `priority` and `fast` the catalogue has no prices.
+   */
+  readonly serviceTier?: string
   /** How many images were made, for models billed by the image. */
   readonly images?: number
   /** How many of the tokens in `usage` are those of images, for models that bill them otherwise. */
@@ -149,7 +154,7 @@ export const tokens = (input: number, output: number): Part.Usage => ({
  *
  * Cached and written input, images and reasoning are billed at their own rates where the catalogue has them, long
  * prompts by their tier, and batches at the provider's factor. It is `Unpriced` when the entry has no prices, when the
- * usage lacks a count that has a price, or when a batch was asked of a model without a batch price.
+ * usage lacks a count that has a price, or when a batch or a service tier was asked of a model without a price for it.
  *
  * @category pricing
  * @since 0.1.0
@@ -165,8 +170,12 @@ export const of = (entry: Entry, work: Work): Cost => {
   if (prices._tag === "Unpriced") return unpriced(prices.reason)
   const rates = ratesAt(prices, work.at)
   if (rates === undefined) return unpriced("its catalogue entry has prices for no period")
-  const factor = work.batch === true ? prices.batch : 1
-  if (factor === undefined) return unpriced("its catalogue entry has no batch price")
+  const tier = work.serviceTier
+  if (tier === "priority" || tier === "fast") {
+    return unpriced(`its catalogue entry has no price for the service tier ${tier}`)
+  }
+  const factor = work.batch === true || tier === "flex" ? prices.batch : 1
+  if (factor === undefined) return unpriced(`its catalogue entry has no ${tier ?? "batch"} price`)
 
   const { inputTokens, outputTokens } = work.usage
   const cacheRead = known(inputTokens.cacheRead) ?? 0
@@ -241,7 +250,7 @@ export interface Seen {
 export const usageOf = (
   entry: Entry,
   seen: Pick<Seen, "parts" | "prompt">
-): Pick<Work, "cacheWriteOneHour" | "imageTokens" | "usage"> & {
+): Pick<Work, "cacheWriteOneHour" | "imageTokens" | "serviceTier" | "usage"> & {
   readonly estimated: boolean
   readonly images: number
 } => {
@@ -249,6 +258,7 @@ export const usageOf = (
   let images = 0
   let imageTokens: Work["imageTokens"]
   let cacheWriteOneHour: Work["cacheWriteOneHour"]
+  let serviceTier: unknown
   let begun: Part.Usage["inputTokens"] = {}
   let reported: Part.Usage = Part.noUsage
   for (const part of seen.parts) {
@@ -264,6 +274,7 @@ export const usageOf = (
     } else if (part.type === "finish") {
       reported = part.usage
       imageTokens = imageTokensOf(part)
+      serviceTier = Part.interlock(part)["serviceTier"]
       cacheWriteOneHour = counted(Part.interlock(part)["cacheWriteOneHour"]) ?? cacheWriteOneHour
     }
   }
@@ -275,7 +286,8 @@ export const usageOf = (
   const hasOutput = hasTokens(outputTokens, written)
   const more = {
     ...(imageTokens === undefined ? {} : { imageTokens }),
-    ...(cacheWriteOneHour === undefined ? {} : { cacheWriteOneHour })
+    ...(cacheWriteOneHour === undefined ? {} : { cacheWriteOneHour }),
+    ...(typeof serviceTier === "string" ? { serviceTier } : {})
   }
   if (hasInput && hasOutput) return { usage: { inputTokens, outputTokens }, estimated: false, images, ...more }
   return {

@@ -22,10 +22,18 @@ const prices = (provider: string, model: string) => ({
   provider,
   model,
   limits: { context: 100_000, output: 10_000 },
-  prices: Catalogue.declarePrices({ input: 1, output: 10, cacheRead: 0.1, cacheWrite: 1.25, cacheWriteOneHour: 2 })
+  prices: Catalogue.declarePrices(
+    { input: 1, output: 10, cacheRead: 0.1, cacheWrite: 1.25, cacheWriteOneHour: 2 },
+    { batch: 0.5 }
+  )
 })
 
-const catalogue = Catalogue.layerOnly([prices("anthropic", "claude-x"), prices("compatible", "model-x")])
+const catalogue = Catalogue.layerOnly([
+  prices("anthropic", "claude-x"),
+  prices("compatible", "model-x"),
+  prices("openai-responses", "gpt-5"),
+  prices("google", "gemini-x")
+])
 
 const chat = (usage: object | undefined): Scene => ({
   body: {
@@ -118,6 +126,55 @@ describe("what Anthropic writes into its cache for an hour", () => {
       expect(attempt).toHaveProperty("costUsd", expect.closeTo(inputUsd + (2 * 10) / 1e6, 12))
     }).pipe(Effect.provide(catalogue))
   )
+})
+
+describe("the service tier in which a call was served", () => {
+  const openAi = (service_tier: string): Scene => {
+    const usage = { input_tokens: 1000, output_tokens: 100 }
+    const item = {
+      type: "message",
+      role: "assistant",
+      id: "m",
+      content: [{ type: "output_text", text: "Hello", annotations: [] }]
+    }
+    const text = { item_id: "m", output_index: 0, delta: "Hello" }
+    return {
+      body: { id: "r", created_at: 1, model: "gpt-5", output: [item], incomplete_details: null, usage, service_tier },
+      frames: [
+        { type: "response.created", response: { id: "r", created_at: 1, model: "gpt-5" } },
+        { type: "response.output_item.added", output_index: 0, item: { type: "message", id: "m" } },
+        { type: "response.output_text.delta", ...text },
+        { type: "response.output_item.done", output_index: 0, item: { type: "message", id: "m" } },
+        { type: "response.completed", response: { usage, service_tier } }
+      ]
+    }
+  }
+  const google = (serviceTier: string): Scene => {
+    const answer = {
+      candidates: [{ content: { role: "model", parts: [{ text: "Hello" }] }, finishReason: "STOP" }],
+      usageMetadata: { promptTokenCount: 1000, candidatesTokenCount: 100, serviceTier }
+    }
+    return { body: answer, frames: [answer] }
+  }
+  const usd = (1000 * 1 + 100 * 10) / 1e6
+  for (const [provider, model, scene] of [
+    ["openai-responses", "gpt-5", openAi],
+    ["google", "gemini-x", google]
+  ] as const) {
+    for (const delivery of deliveries) {
+      it.effect(`has its price or none: ${provider}, ${delivery}`, () =>
+        Effect.gen(function* () {
+          const [usual] = yield* attempts(provider, model, scene("default"), delivery)
+          expect(usual).toHaveProperty("costUsd", expect.closeTo(usd, 12))
+          const [flex] = yield* attempts(provider, model, scene("flex"), delivery)
+          expect(flex).toHaveProperty("costUsd", expect.closeTo(usd / 2, 12))
+          const [priority] = yield* attempts(provider, model, scene("priority"), delivery)
+          expect(priority).toMatchObject({ outcome: "answered" })
+          expect(priority).not.toHaveProperty("costUsd")
+        }).pipe(Effect.provide(catalogue))
+      )
+    }
+  }
 })
 
 describe("the usage of a compatible server", () => {

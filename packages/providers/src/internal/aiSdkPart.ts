@@ -84,6 +84,12 @@ const cacheWriteOneHour = (self: SharedV4ProviderMetadata | undefined): { readon
   return count === undefined || count === 0 ? {} : { cacheWriteOneHour: count }
 }
 
+/** The tier in which OpenAI or Google served the call, where it is one with prices of its own. */
+const serviceTier = (self: SharedV4ProviderMetadata | undefined): { readonly serviceTier?: string } => {
+  const tier = self?.["openai"]?.["serviceTier"] ?? self?.["google"]?.["serviceTier"]
+  return tier === "flex" || tier === "priority" || tier === "fast" ? { serviceTier: tier } : {}
+}
+
 const finishReason = (self: LanguageModelV4FinishReason): Response.FinishPartEncoded["reason"] => {
   // The model has not finished: it wants to go on from the same conversation.
   if (self?.raw === "pause_turn") return "pause"
@@ -286,7 +292,8 @@ export class Reader {
       ...(this.warnings.length === 0 ? {} : { warnings: this.warnings }),
       ...(this.unmapped.length === 0 ? {} : { unmapped: this.unmapped }),
       ...(isExact(self.usage) ? {} : { reportedUsage: self.usage }),
-      ...cacheWriteOneHour(self.providerMetadata)
+      ...cacheWriteOneHour(self.providerMetadata),
+      ...serviceTier(self.providerMetadata)
     }
     const reason = finishReason(self.finishReason)
     return {
