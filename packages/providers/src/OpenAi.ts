@@ -15,6 +15,7 @@ import { createOpenAI } from "@ai-sdk/openai"
 import { Effect, type Redacted } from "effect"
 import * as AiSdk from "./AiSdk.ts"
 import { address, optionalText, plainHeaders, requiredKey } from "./internal/settings.ts"
+import { strictness } from "./internal/strictSchema.ts"
 import type { MissingKey } from "./MissingKey.ts"
 import type { ModelProvider } from "./Models.ts"
 
@@ -69,7 +70,12 @@ export const provider = (options: Options = {}): Effect.Effect<ModelProvider, Mi
       call: (request) => {
         const { providerOptions } = request.settings
         // The library asks for a summary with every effort, which OpenAI refuses to organisations that it has not verified.
-        const openai = { store: options.store ?? false, reasoningSummary: null, ...providerOptions?.["openai"] }
+        const openai = {
+          store: options.store ?? false,
+          reasoningSummary: null,
+          ...strictness(request.settings),
+          ...providerOptions?.["openai"]
+        }
         return provider.call({
           ...request,
           settings: { ...request.settings, providerOptions: { ...providerOptions, openai } }

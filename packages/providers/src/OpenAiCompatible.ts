@@ -18,6 +18,7 @@ import type { JSONObject } from "@ai-sdk/provider"
 import { Effect, type Redacted } from "effect"
 import * as AiSdk from "./AiSdk.ts"
 import { address, plainHeaders, requiredKey } from "./internal/settings.ts"
+import { strictness } from "./internal/strictSchema.ts"
 import type { MissingKey } from "./MissingKey.ts"
 import type { ModelProvider } from "./Models.ts"
 
@@ -60,7 +61,18 @@ export const provider = (options: Options): Effect.Effect<ModelProvider, Missing
       fetch: AiSdk.fetch,
       convertUsage
     })
-    return AiSdk.provider(name, (model) => create(model))
+    const provider = AiSdk.provider(name, (model) => create(model))
+    return {
+      name,
+      call: (request) => {
+        const { providerOptions } = request.settings
+        const openaiCompatible = { ...strictness(request.settings), ...providerOptions?.["openaiCompatible"] }
+        return provider.call({
+          ...request,
+          settings: { ...request.settings, providerOptions: { ...providerOptions, openaiCompatible } }
+        })
+      }
+    }
   })
 
 /**

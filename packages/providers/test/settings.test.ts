@@ -114,6 +114,54 @@ describe("the key", () => {
   )
 })
 
+describe("a JSON Schema", () => {
+  const text = { type: "string" }
+  const place = { type: "object", properties: { city: text }, required: ["city"], additionalProperties: false }
+  const cases: ReadonlyArray<readonly [what: string, schema: { readonly [key: string]: unknown }, strict: boolean]> = [
+    ["that is closed and requires all", place, true],
+    ["that is so within", { ...place, properties: { city: { anyOf: [place, { type: "null" }] } } }, true],
+    ["with a reference", { ...place, properties: { city: { $ref: "#/$defs/place" } }, $defs: { place } }, true],
+    ["with an optional field", { ...place, properties: { city: text, street: text } }, false],
+    ["that is open", { ...place, additionalProperties: true }, false],
+    ["that says nothing of other fields", { type: "object", properties: { city: text }, required: ["city"] }, false],
+    ["that is open within", { ...place, properties: { city: { type: "array", items: { type: "object" } } } }, false],
+    ["with a choice that is none to OpenAI", { ...place, properties: { city: { oneOf: [text] } } }, false],
+    ["that is a list", { type: "array", items: place }, false]
+  ]
+  for (const [what, schema, strict] of cases) {
+    it.effect(`${what} is asked for ${strict ? "strictly" : "as well as may be"}`, () =>
+      Effect.gen(function* () {
+        const server = yield* refused
+        const settings: Settings = { responseFormat: { type: "json", name: "place", schema } }
+        yield* called(OpenAi.provider({ baseUrl: server.url }), {}, settings)
+        expect(last(server).body.text.format).toMatchObject({ type: "json_schema", strict, schema })
+        yield* called(OpenAi.provider({ baseUrl: server.url, api: "chat" }), {}, settings)
+        expect(last(server).body.response_format.json_schema).toMatchObject({ strict, schema })
+        const compatible = { name: "compatible", baseUrl: server.url, structuredOutputs: true }
+        yield* called(OpenAiCompatible.provider(compatible), {}, settings)
+        expect(last(server).body.response_format.json_schema).toMatchObject({ strict, schema })
+      })
+    )
+  }
+
+  it.effect("is asked for as a call says, where it says so", () =>
+    Effect.gen(function* () {
+      const server = yield* refused
+      const schema = { type: "object", properties: { city: text } }
+      const providerOptions = { openai: { strictJsonSchema: true } }
+      yield* called(
+        OpenAi.provider({ baseUrl: server.url }),
+        {},
+        {
+          responseFormat: { type: "json", schema },
+          providerOptions
+        }
+      )
+      expect(last(server).body.text.format).toMatchObject({ strict: true })
+    })
+  )
+})
+
 describe("OpenAI", () => {
   it.effect("is asked for no summary of the reasoning, unless a call wants it", () =>
     Effect.gen(function* () {
