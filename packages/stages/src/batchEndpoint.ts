@@ -1,11 +1,11 @@
 /**
  * The batch APIs of providers, as far as `batch.job` needs them. Sources: OpenAI API reference "Batch" and "Files"; Anthropic
- * API reference "Message Batches"; Google Gemini API reference "Batch mode". Text prompts only: a call with files, tools or a
- * response schema is refused.
+ * API reference "Message Batches"; Google Gemini API reference "Batch mode". Text prompts only: a call with files, tools, a
+ * response schema or a parameter that is not sent along is refused, since its answer would be another one than the call's.
  *
  * @since 0.1.0
  */
-import { Part, Prompt } from "@interlock/model"
+import { Part, Prompt, type Settings } from "@interlock/model"
 import { Context, Effect, Layer, Redacted, Schema } from "effect"
 import type { Call } from "./cache/policy.ts"
 
@@ -53,6 +53,8 @@ export interface BatchStatus {
   readonly state: "running" | "ended"
   /** The provider's own word. */
   readonly word: string
+  /** Why the job as a whole came to nothing, where the provider says so. */
+  readonly message?: string
 }
 
 /**
@@ -131,7 +133,28 @@ const client = (provider: string, baseUrl: string, headers: Record<string, strin
   }
 }
 
-const plain = Effect.fnUntraced(function* (calls: ReadonlyArray<Call>) {
+/** The service, with an answer of a shape that is not known here as an error of the endpoint. */
+const endpoint = (provider: string, service: BatchEndpoint["Service"]): BatchEndpoint["Service"] => {
+  const readable = <A>(effect: Effect.Effect<A, JobError>) =>
+    Effect.catchDefect(effect, (cause) =>
+      Effect.fail(failed(`${provider} answered in a form that is not known here`, { cause }))
+    )
+  return {
+    submit: (id, calls) => readable(service.submit(id, calls)),
+    find: (id) => readable(service.find(id)),
+    status: (remote) => readable(service.status(remote)),
+    cancel: (remote) => readable(service.cancel(remote)),
+    results: (remote) => readable(service.results(remote))
+  }
+}
+
+const nameOf = (value: unknown): string => {
+  if (typeof value !== "string" || value === "") throw new TypeError("the job has no name")
+  return value
+}
+
+/** The model of the calls, all of which hold only text and the parameters that this provider's format carries here. */
+const plain = Effect.fnUntraced(function* (calls: ReadonlyArray<Call>, carried: ReadonlyArray<keyof Settings>) {
   const [first] = calls
   if (first === undefined) return yield* unsupported("a job needs at least one call")
   for (const [position, { model, parameters, prompt }] of calls.entries()) {
@@ -143,6 +166,14 @@ const plain = Effect.fnUntraced(function* (calls: ReadonlyArray<Call>) {
     if ((parameters.tools?.length ?? 0) > 0 || parameters.responseFormat?.type === "json") {
       return yield* unsupported(`call ${position} has tools or a response schema: make it outside the job`)
     }
+    for (const [name, value] of Object.entries(parameters)) {
+      const set = typeof value === "object" ? Object.keys(value).length > 0 : value !== undefined
+      if (set && !elsewhere.has(name) && !carried.includes(name as keyof Settings)) {
+        return yield* unsupported(
+          `call ${position} sets ${name}, which is not sent along in a job: leave it out, or make the call outside the job`
+        )
+      }
+    }
     const other = prompt.content.some(
       (message) =>
         message.role === "tool" ||
@@ -153,6 +184,9 @@ const plain = Effect.fnUntraced(function* (calls: ReadonlyArray<Call>) {
   }
   return first.model.model
 })
+
+/** Parameters that are looked at by themselves, or mean nothing without tools. */
+const elsewhere = new Set(["tools", "toolChoice", "responseFormat"])
 
 const unsupported = (message: string) => new JobError({ reason: "Unsupported", message })
 
@@ -182,6 +216,8 @@ const notAnswered = (reason: "errored" | "expired" | "cancelled", message: strin
   message
 })
 
+const withMessage = (message: unknown) => (typeof message === "string" ? { message } : {})
+
 const compact = (fields: Json): Json =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 
@@ -209,9 +245,18 @@ export const layerOpenAi = (options: EndpointOptions): Layer.Layer<BatchEndpoint
         frequency_penalty: call.parameters.frequencyPenalty,
         reasoning_effort: call.parameters.reasoningEffort
       })
-    return {
+    return endpoint("OpenAI", {
       submit: Effect.fnUntraced(function* (id: string, calls: ReadonlyArray<Call>) {
-        yield* plain(calls)
+        yield* plain(calls, [
+          "temperature",
+          "topP",
+          "maxOutputTokens",
+          "stop",
+          "seed",
+          "presencePenalty",
+          "frequencyPenalty",
+          "reasoningEffort"
+        ])
         const lines = calls.map((call, position) =>
           JSON.stringify({ custom_id: String(position), method: "POST", url: "/v1/chat/completions", body: body(call) })
         )
@@ -225,7 +270,7 @@ export const layerOpenAi = (options: EndpointOptions): Layer.Layer<BatchEndpoint
           completion_window: "24h",
           metadata: { interlock_job: id }
         })
-        return String(batch["id"])
+        return nameOf(batch["id"])
       }),
       find: Effect.fnUntraced(function* (id: string) {
         let after = ""
@@ -233,15 +278,16 @@ export const layerOpenAi = (options: EndpointOptions): Layer.Layer<BatchEndpoint
           const page = yield* api.json("GET", `/batches?limit=100${after}`)
           const batches: ReadonlyArray<Json> = page["data"]
           const found = batches.find((batch) => batch["metadata"]?.interlock_job === id)
-          if (found !== undefined) return String(found["id"])
+          if (found !== undefined) return nameOf(found["id"])
           if (page["has_more"] !== true || batches.length === 0) return undefined
           after = `&after=${batches.at(-1)!["id"]}`
         }
       }),
       status: (remote) =>
-        Effect.map(api.json("GET", `/batches/${remote}`), ({ status }) => ({
-          word: status,
-          state: ["completed", "failed", "expired", "cancelled"].includes(status) ? "ended" : "running"
+        Effect.map(api.json("GET", `/batches/${remote}`), ({ errors, status }) => ({
+          word: nameOf(status),
+          state: ["completed", "failed", "expired", "cancelled"].includes(status) ? "ended" : "running",
+          ...withMessage(errors?.data?.[0]?.message)
         })),
       cancel: (remote) => Effect.asVoid(api.text("POST", `/batches/${remote}/cancel`)),
       results: Effect.fnUntraced(function* (remote: string) {
@@ -261,7 +307,7 @@ export const layerOpenAi = (options: EndpointOptions): Layer.Layer<BatchEndpoint
               results.set(
                 id,
                 answered(
-                  choices[0].message.content ?? "",
+                  choices[0].message.content ?? choices[0].message.refusal ?? "",
                   reasons[choices[0].finish_reason] ?? "other",
                   usage?.prompt_tokens,
                   usage?.completion_tokens
@@ -273,7 +319,7 @@ export const layerOpenAi = (options: EndpointOptions): Layer.Layer<BatchEndpoint
                 id,
                 notAnswered(
                   expired ? "expired" : error?.code === "batch_cancelled" ? "cancelled" : "errored",
-                  error?.message ?? `status ${response?.status_code}`
+                  error?.message ?? response?.body?.error?.message ?? `status ${response?.status_code}`
                 )
               )
             }
@@ -281,7 +327,7 @@ export const layerOpenAi = (options: EndpointOptions): Layer.Layer<BatchEndpoint
         }
         return results
       })
-    }
+    })
   })
 
 /**
@@ -296,9 +342,9 @@ export const layerAnthropic = (options: EndpointOptions): Layer.Layer<BatchEndpo
       "x-api-key": Redacted.value(options.apiKey),
       "anthropic-version": "2023-06-01"
     })
-    return {
+    return endpoint("Anthropic", {
       submit: Effect.fnUntraced(function* (_id: string, calls: ReadonlyArray<Call>) {
-        yield* plain(calls)
+        yield* plain(calls, ["temperature", "topP", "topK", "maxOutputTokens", "stop"])
         const batch = yield* api.json("POST", "/v1/messages/batches", {
           requests: calls.map((call, position) => ({
             custom_id: String(position),
@@ -314,12 +360,12 @@ export const layerAnthropic = (options: EndpointOptions): Layer.Layer<BatchEndpo
             })
           }))
         })
-        return String(batch["id"])
+        return nameOf(batch["id"])
       }),
       find: () => Effect.succeed("unknown"),
       status: (remote) =>
         Effect.map(api.json("GET", `/v1/messages/batches/${remote}`), ({ processing_status: word }) => ({
-          word,
+          word: nameOf(word),
           state: word === "ended" ? "ended" : "running"
         })),
       cancel: (remote) => Effect.asVoid(api.text("POST", `/v1/messages/batches/${remote}/cancel`)),
@@ -335,7 +381,10 @@ export const layerAnthropic = (options: EndpointOptions): Layer.Layer<BatchEndpo
               max_tokens: "length",
               refusal: "content-filter"
             }
-            results.set(id, answered(text, reasons[reason] ?? "other", usage?.input_tokens, usage?.output_tokens))
+            const input =
+              usage &&
+              usage.input_tokens + (usage.cache_creation_input_tokens ?? 0) + (usage.cache_read_input_tokens ?? 0)
+            results.set(id, answered(text, reasons[reason] ?? "other", input, usage?.output_tokens))
           } else {
             const reason = result.type === "expired" ? "expired" : result.type === "canceled" ? "cancelled" : "errored"
             results.set(id, notAnswered(reason, result.error?.error?.message ?? result.type))
@@ -343,7 +392,7 @@ export const layerAnthropic = (options: EndpointOptions): Layer.Layer<BatchEndpo
         }
         return results
       })
-    }
+    })
   })
 
 /**
@@ -370,12 +419,23 @@ export const layerGoogle = (options: EndpointOptions): Layer.Layer<BatchEndpoint
           topK: call.parameters.topK,
           maxOutputTokens: call.parameters.maxOutputTokens,
           stopSequences: call.parameters.stop,
-          seed: call.parameters.seed
+          seed: call.parameters.seed,
+          presencePenalty: call.parameters.presencePenalty,
+          frequencyPenalty: call.parameters.frequencyPenalty
         })
       })
-    return {
+    return endpoint("Google", {
       submit: Effect.fnUntraced(function* (id: string, calls: ReadonlyArray<Call>) {
-        const model = yield* plain(calls)
+        const model = yield* plain(calls, [
+          "temperature",
+          "topP",
+          "topK",
+          "maxOutputTokens",
+          "stop",
+          "seed",
+          "presencePenalty",
+          "frequencyPenalty"
+        ])
         const requests = calls.map((call, position) => ({
           request: request(call),
           metadata: { key: String(position) }
@@ -383,7 +443,7 @@ export const layerGoogle = (options: EndpointOptions): Layer.Layer<BatchEndpoint
         const batch = yield* api.json("POST", `/models/${model}:batchGenerateContent`, {
           batch: { display_name: id, input_config: { requests: { requests } } }
         })
-        return String(batch["name"])
+        return nameOf(batch["name"])
       }),
       find: Effect.fnUntraced(function* (id: string) {
         let token = ""
@@ -391,7 +451,7 @@ export const layerGoogle = (options: EndpointOptions): Layer.Layer<BatchEndpoint
           const page = yield* api.json("GET", `/batches?pageSize=100${token}`)
           const operations: ReadonlyArray<Json> = page["operations"] ?? []
           const found = operations.find((operation) => operation["metadata"]?.displayName === id)
-          if (found !== undefined) return String(found["name"])
+          if (found !== undefined) return nameOf(found["name"])
           if (!page["nextPageToken"]) return undefined
           token = `&pageToken=${page["nextPageToken"]}`
         }
@@ -400,37 +460,43 @@ export const layerGoogle = (options: EndpointOptions): Layer.Layer<BatchEndpoint
         Effect.map(api.json("GET", `/${remote}`), (operation) => {
           const word = String(operation["metadata"]?.state ?? "")
           const over = operation["done"] === true || ended.some((name) => word.endsWith(name))
-          return { word, state: over ? "ended" : "running" }
+          return { word, state: over ? "ended" : "running", ...withMessage(operation["error"]?.message) }
         }),
       cancel: (remote) => Effect.asVoid(api.text("POST", `/${remote}:cancel`)),
       results: Effect.fnUntraced(function* (remote: string) {
         const operation = yield* api.json("GET", `/${remote}`)
         const results = new Map<string, JobResult>()
-        const inline: ReadonlyArray<Json> = operation["response"]?.inlinedResponses?.inlinedResponses ?? []
-        for (const { error, metadata, response } of inline) {
+        const output = operation["response"]?.inlinedResponses ?? operation["metadata"]?.output?.inlinedResponses
+        const inline: ReadonlyArray<Json> = output?.inlinedResponses ?? []
+        for (const [position, { error, metadata, response }] of inline.entries()) {
+          // They come in the order of the requests, and not always with their metadata.
+          const key = metadata?.key ?? String(position)
           const candidate = response?.candidates?.[0]
           if (candidate === undefined) {
-            results.set(metadata.key, notAnswered("errored", error?.message ?? "no candidate"))
+            results.set(key, notAnswered("errored", error?.message ?? "no candidate"))
             continue
           }
-          const text = (candidate.content?.parts ?? []).map((part: Json) => part["text"] ?? "").join("")
+          const text = (candidate.content?.parts ?? [])
+            .map((part: Json) => (part["thought"] === true ? "" : (part["text"] ?? "")))
+            .join("")
           const reasons: Record<string, Part.FinishReason> = {
             STOP: "stop",
             MAX_TOKENS: "length",
             SAFETY: "content-filter"
           }
           const usage = response.usageMetadata
+          const written = usage?.candidatesTokenCount
           results.set(
-            metadata.key,
+            key,
             answered(
               text,
               reasons[candidate.finishReason] ?? "other",
               usage?.promptTokenCount,
-              usage?.candidatesTokenCount
+              written === undefined ? undefined : written + (usage.thoughtsTokenCount ?? 0)
             )
           )
         }
         return results
       })
-    }
+    })
   })

@@ -92,8 +92,10 @@ export const layerDirectory = (directory: string): Layer.Layer<JobStore, JobErro
 
 interface JobRecord {
   readonly calls: ReadonlyArray<Call>
-  /** When a process last began to submit it. */
+  /** When a process last began to submit it, or last said that it still does; different for each attempt. */
   readonly begunAt: number
+  /** Whether the provider has refused it for certain, so that the id is free again. */
+  readonly refused?: true
   /** The provider's name of the job, once it is known. */
   readonly remote?: string
 }
@@ -101,7 +103,8 @@ interface JobRecord {
 /**
  * Submits the calls as one job under an id of your own choosing, once: submitting again, in this process or after a restart,
  * finds the job instead. All calls must be for one model. A submission
- * that another process has begun is waited for, at most two minutes.
+ * that another process has begun is waited for, at most two minutes after its last sign of life; then one of those who wait
+ * takes it over.
  *
  * @category jobs
  * @since 0.1.0
@@ -112,57 +115,67 @@ export const submit = Effect.fnUntraced(function* (
 ): Effect.fn.Return<void, JobError, JobStore | BatchEndpoint> {
   const store = yield* JobStore
   const endpoint = yield* BatchEndpoint
-  const begin = Effect.map(Clock.currentTimeMillis, (begunAt): JobRecord => ({ calls, begunAt }))
-  const hand = (record: JobRecord) =>
-    Effect.uninterruptibleMask((restore) =>
-      restore(endpoint.submit(id, calls)).pipe(
+  const write = (record: JobRecord) => store.write(id, JSON.stringify(record))
+  const begin = (after: number) =>
+    Effect.map(Clock.currentTimeMillis, (now): JobRecord => ({ calls, begunAt: Math.max(now, after + 1) }))
+  const hand = (record: JobRecord) => {
+    const signOfLife = Effect.flatMap(Clock.currentTimeMillis, (begunAt) => write({ ...record, begunAt }))
+    const living = Effect.forever(Effect.delay(Effect.ignore(Effect.uninterruptible(signOfLife)), "30 seconds"))
+    return Effect.uninterruptibleMask((restore) =>
+      restore(Effect.scoped(Effect.andThen(Effect.forkScoped(living), endpoint.submit(id, calls)))).pipe(
         // Refused for certain: the id is free again.
         Effect.tapError((error) =>
           error.reason === "Unsupported" || (error.status !== undefined && error.status < 500)
-            ? store.write(id, JSON.stringify({ ...record, begunAt: refused }))
+            ? write({ ...record, refused: true })
             : Effect.void
         ),
-        Effect.flatMap((remote) => store.write(id, JSON.stringify({ ...record, remote })))
+        Effect.flatMap((remote) => write({ ...record, remote }))
       )
     )
-  const record = yield* begin
-  if (yield* store.create(id, JSON.stringify(record))) return yield* hand(record)
+  }
+  // Of all who find an attempt to be over, the one who creates the record of the next may make it.
+  const takeOver = Effect.fnUntraced(function* (present: JobRecord) {
+    let over = present.refused === true
+    for (let at = present.begunAt; ; over = false) {
+      if (!over && (yield* Clock.currentTimeMillis) - at < submitMillis) return undefined
+      const again = yield* begin(at)
+      if (yield* store.create(`${id} after ${at}`, String(again.begunAt))) {
+        yield* write(again)
+        return again
+      }
+      at = Number(yield* store.read(`${id} after ${at}`))
+      if (!Number.isFinite(at)) return undefined
+    }
+  })
+  const first = yield* begin(-1)
+  if (yield* store.create(id, JSON.stringify(first))) return yield* hand(first)
   for (;;) {
     const present = yield* load(id)
-    if (present.begunAt === refused) {
-      yield* store.write(id, JSON.stringify(record))
-      return yield* hand(record)
+    if (present.refused !== true) {
+      if (JSON.stringify(present.calls) !== JSON.stringify(calls)) {
+        return yield* new JobError({
+          reason: "Exists",
+          message: `the job ${id} holds ${present.calls.length} other calls: choose another id`
+        })
+      }
+      if (present.remote !== undefined) return
+      // Another process is submitting it, or died while it did.
+      const arrived = yield* endpoint.find(id)
+      if (arrived === "unknown") {
+        return yield* new JobError({
+          reason: "Uncertain",
+          message: `the job ${id} was being submitted when its process died, and the provider does not list jobs by name: look it up there, then adopt it or submit the calls under another id`
+        })
+      }
+      if (arrived !== undefined) return yield* write({ ...present, remote: arrived })
     }
-    if (JSON.stringify(present.calls) !== JSON.stringify(calls)) {
-      return yield* new JobError({
-        reason: "Exists",
-        message: `the job ${id} holds ${present.calls.length} other calls: choose another id`
-      })
-    }
-    if (present.remote !== undefined) return
-    // Another process is submitting it, or died while it did.
-    const arrived = yield* endpoint.find(id)
-    if (arrived === "unknown") {
-      return yield* new JobError({
-        reason: "Uncertain",
-        message: `the job ${id} was being submitted when its process died, and the provider does not list jobs by name: look it up there, then adopt it or submit the calls under another id`
-      })
-    }
-    if (arrived !== undefined) return yield* store.write(id, JSON.stringify({ ...present, remote: arrived }))
-    const now = yield* Clock.currentTimeMillis
-    if (now - present.begunAt >= submitMillis) {
-      const again = yield* begin
-      yield* store.write(id, JSON.stringify(again))
-      return yield* hand(again)
-    }
+    const own = yield* takeOver(present)
+    if (own !== undefined) return yield* hand(own)
     yield* Effect.sleep("5 seconds")
   }
 })
 
-/** Stands for the time in the record of a job that the provider has refused. */
-const refused = -1
-
-/** A submission that has not shown up at the provider after this time never will. */
+/** A submission that has not shown up at the provider so long after the last sign of life of its process never will. */
 const submitMillis = 120_000
 
 /**
@@ -240,14 +253,18 @@ export const bringHome = Effect.fnUntraced(function* (
   const endpoint = yield* BatchEndpoint
   const every = Duration.fromInputUnsafe(options.every ?? "1 minute")
   const look = Effect.retry(endpoint.status(remote), { schedule: Schedule.spaced(every), times: 10 })
-  while ((yield* look).state === "running") yield* Effect.sleep(every)
+  let last = yield* look
+  while (last.state === "running") {
+    yield* Effect.sleep(every)
+    last = yield* look
+  }
   const answers = yield* Effect.retry(endpoint.results(remote), { schedule: Schedule.spaced(every), times: 10 })
   const results: Array<JobResult> = []
   for (const [position, call] of calls.entries()) {
     const result = answers.get(String(position)) ?? {
       _tag: "Failed",
       reason: "missing",
-      message: "the provider returned nothing for this call"
+      message: `the provider returned nothing for this call: ${last.message ?? `the job is ${last.word}`}`
     }
     if (result._tag === "Answered") yield* Effect.ignore(remember(call, result.parts))
     results.push(result)

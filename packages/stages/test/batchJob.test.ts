@@ -315,6 +315,174 @@ describe("batch.job", () => {
     })
   )
 
+  const endpointOf = (submit: BatchEndpoint["Service"]["submit"], find: BatchEndpoint["Service"]["find"]) =>
+    Layer.succeed(BatchEndpoint, {
+      submit,
+      find,
+      status: () => Effect.succeed({ state: "running", word: "" }),
+      cancel: () => Effect.void,
+      results: () => Effect.succeed(new Map())
+    })
+
+  for (const [what, record] of [
+    ["whose process died", { calls, begunAt: 0 }],
+    ["that the provider had refused", { calls, begunAt: 0, refused: true }]
+  ] as const) {
+    it.effect(`submits a job ${what} once, however many take it up at the same time`, () =>
+      Effect.gen(function* () {
+        let submitted = 0
+        const store = yield* JobStore
+        // A store beyond the process: between what it is asked and what it answers, the others ask.
+        const beyond = Layer.succeed(JobStore, {
+          read: (id) => Effect.tap(store.read(id), Effect.sleep("1 second")),
+          create: (id, text) => Effect.tap(store.create(id, text), Effect.sleep("1 second")),
+          write: (id, text) => Effect.delay(store.write(id, text), "1 second")
+        })
+        // It takes a while until the provider lists what it was given.
+        const listed = endpointOf(
+          () =>
+            Effect.delay(
+              Effect.sync(() => `remote-${++submitted}`),
+              "10 seconds"
+            ),
+          () => Effect.undefined
+        )
+        yield* Effect.gen(function* () {
+          yield* store.create("job", JSON.stringify(record))
+          const all = yield* Effect.forEach([1, 2, 3], () => Effect.forkChild(submit("job", calls)))
+          for (let turn = 0; turn < 60; turn++) yield* TestClock.adjust("5 seconds")
+          yield* Effect.forEach(all, Fiber.join)
+          assert.strictEqual(submitted, 1)
+        }).pipe(Effect.provide([listed, beyond]))
+      }).pipe(Effect.provide(layerJobs))
+    )
+  }
+
+  it.effect("leaves a job to a process that is slow to submit it, and not to one that died while it took over", () =>
+    Effect.gen(function* () {
+      let submitted = 0
+      const slow = endpointOf(
+        () =>
+          Effect.delay(
+            Effect.sync(() => `remote-${++submitted}`),
+            "10 minutes"
+          ),
+        () => Effect.undefined
+      )
+      yield* Effect.gen(function* () {
+        const store = yield* JobStore
+        yield* store.create("job", JSON.stringify({ calls, begunAt: 0 }))
+        // Somebody took it over at once, and died before it wrote that down.
+        yield* store.create("job after 0", "1000")
+        const all = yield* Effect.forEach([1, 2], () => Effect.forkChild(submit("job", calls)))
+        for (let turn = 0; turn < 200; turn++) yield* TestClock.adjust("5 seconds")
+        yield* Effect.forEach(all, Fiber.join)
+        assert.strictEqual(submitted, 1)
+      }).pipe(Effect.provide([slow, layerJobs]))
+    })
+  )
+
+  it.effect("says why a job came to nothing as a whole", () =>
+    Effect.gen(function* () {
+      const run = yield* start((method, path) => {
+        if (path === "/files") return { id: "file" }
+        if (method === "POST") return { id: "batch-1" }
+        return { status: "failed", errors: { data: [{ code: "model_mismatch", message: "no such model" }] } }
+      }, layerOpenAi)
+      yield* run(submit("job", calls))
+      const [result] = yield* run(bringHome("job"))
+      assert.deepStrictEqual(result, {
+        _tag: "Failed",
+        reason: "missing",
+        message: "the provider returned nothing for this call: no such model"
+      })
+    })
+  )
+
+  it.effect("Google: takes answers without metadata by their order, and leaves out what the model thought", () =>
+    Effect.gen(function* () {
+      const answer = (parts: ReadonlyArray<unknown>) => ({
+        response: {
+          candidates: [{ content: { parts }, finishReason: "STOP" }],
+          usageMetadata: { promptTokenCount: 7, candidatesTokenCount: 2, thoughtsTokenCount: 40 }
+        }
+      })
+      const run = yield* start(
+        (method) =>
+          method === "POST"
+            ? { name: "batches/1" }
+            : {
+                done: true,
+                metadata: {
+                  state: "BATCH_STATE_SUCCEEDED",
+                  output: {
+                    inlinedResponses: {
+                      inlinedResponses: [
+                        answer([{ text: "hm", thought: true }, { text: "ONE" }]),
+                        answer([{ text: "TWO" }])
+                      ]
+                    }
+                  }
+                }
+              },
+        layerGoogle
+      )
+      yield* run(submit("job", [call("one"), call("two")]))
+      const results = yield* run(bringHome("job"))
+      const finish = {
+        type: "finish",
+        reason: "stop",
+        usage: { inputTokens: { total: 7 }, outputTokens: { total: 42 } }
+      }
+      assert.deepStrictEqual(results, [
+        { _tag: "Answered", parts: [{ type: "text", text: "ONE" }, finish] },
+        { _tag: "Answered", parts: [{ type: "text", text: "TWO" }, finish] }
+      ])
+    })
+  )
+
+  it.effect("takes an answer of unknown form for a failure of the endpoint", () =>
+    Effect.gen(function* () {
+      for (const [name, , layer] of providers) {
+        const run = yield* start(() => ({ unknown: true }), layer)
+        const unnamed = yield* Effect.flip(run(submit("job", calls)))
+        assert.strictEqual(unnamed.message, `${name} answered in a form that is not known here`)
+        const lines = yield* start((method, path) => {
+          if (method === "POST") return { id: "b", name: "b" }
+          if (/content|results/u.test(path)) return "null"
+          return { output_file_id: "o", response: { inlinedResponses: { inlinedResponses: [null] } } }
+        }, layer)
+        yield* lines(submit("job", calls))
+        const unread = yield* Effect.flip(lines(BatchEndpoint.use((endpoint) => endpoint.results("b"))))
+        assert.strictEqual(unread.reason, "Endpoint")
+      }
+    })
+  )
+
+  it.effect(
+    "refuses a parameter that would not be sent along: the answer would be cached for a call it is none to",
+    () =>
+      Effect.gen(function* () {
+        const cases: ReadonlyArray<readonly [(typeof providers)[number], Call["parameters"]]> = [
+          [providers[0], { topK: 3 }],
+          [providers[0], { providerOptions: { openai: { verbosity: "low" } } }],
+          [providers[1], { seed: 1 }],
+          [providers[1], { reasoningEffort: "high" }],
+          [providers[2], { providerOptions: { google: { safetySettings: [] } } }]
+        ]
+        for (const [[, route, layer], parameters] of cases) {
+          const state = provider()
+          const run = yield* start(route(state), layer)
+          const error = yield* Effect.flip(run(submit("job", [{ ...call("x"), parameters }])))
+          assert.strictEqual(error.reason, "Unsupported")
+          assert.include(error.message, Object.keys(parameters)[0])
+          assert.strictEqual(state.submitted.length, 0)
+          yield* run(submit("job", [{ ...call("x"), parameters: { temperature: 0, providerOptions: {}, tools: [] } }]))
+          assert.strictEqual(state.submitted.length, 1)
+        }
+      })
+  )
+
   it.effect("layerDirectory: keeps jobs beyond the layer, and creates each once", () =>
     Effect.gen(function* () {
       const directory = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()
