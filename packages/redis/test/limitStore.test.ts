@@ -77,7 +77,7 @@ layer(connected)("LimitStore on Redis", (it) => {
         maxWaitMillis: fc.constantFrom(0, 0, 2500),
         share: fc.constantFrom(1, 0.5),
         used: fc.constantFrom(0, 0.5, 1, 1.5),
-        settlesAfter: fc.nat({ max: 5 }),
+        settlesAfter: fc.nat({ max: 20 }),
         pause: fc.constantFrom(0, 0, 0, 0, 700)
       })
       yield* Effect.promise(() =>

@@ -16,7 +16,7 @@ import { type ConfigurationError, invalid } from "./cache/configurationError.ts"
  * @since 0.1.0
  */
 export class BatchError extends Schema.TaggedError<BatchError>()("@interlock/stages/BatchError", {
-  reason: Schema.Literals(["QueueFull", "WaitedTooLong", "AnswersMissing"]),
+  reason: Schema.Literals(["QueueFull", "WaitedTooLong", "AnswersMissing", "Closed"]),
   message: Schema.String
 }) {}
 
@@ -43,7 +43,7 @@ export interface MicroOptions<in A, out B, in out E, out R> {
   readonly maxWait?: Duration.Input
   /**
    * Whether a batch that failed as a whole is run again in halves, so that one bad item fails alone. By default yes, unless
-   * the error is a `ModelError` that is retryable: then it is no item's fault.
+   * the error is a `ModelError` that says it is no item's fault: of the others, only `BadRequest` and `ContentFiltered` may be.
    */
   readonly isolate?: (error: E) => boolean
 }
@@ -60,7 +60,7 @@ interface Waiting<A, B, E> {
 /**
  * Makes a function that asks the endpoint for one item; calls in flight at the same time share batches. Each caller keeps its
  * own timeout and interrupt: leaving the queue frees the place, and a batch that everybody has left is interrupted. The
- * workers live as long as the scope.
+ * workers live as long as the scope; whoever waits when it closes, or asks later, is refused.
  *
  * @example
  * ```ts
@@ -84,7 +84,7 @@ export const micro = Effect.fnUntraced(function* <A, B, E, R>(
   options: MicroOptions<A, B, E, R>
 ): Effect.fn.Return<(item: A) => Effect.Effect<B, E | BatchError>, ConfigurationError, R | Scope.Scope> {
   const { key, maxItems = 128, maxQueue = 10_000, maxWait, run, size, workers = 1 } = options
-  const isolate = options.isolate ?? ((error: E) => !(isModelError(error) && ModelError.isRetryable(error)))
+  const isolate = options.isolate ?? isOneItemsFault
   for (const [setting, value] of Object.entries({ maxItems, maxQueue, workers, "size.max": size?.max ?? 1 })) {
     if (!(value > 0)) return yield* invalid(`batch.micro ${setting}`, value, "it must be above 0", "leave it out")
   }
@@ -137,10 +137,16 @@ export const micro = Effect.fnUntraced(function* <A, B, E, R>(
       const failure = exit.cause.reasons.find((reason) => reason._tag === "Fail")
       if (batch.length > 1 && failure !== undefined && isolate(failure.error)) {
         const middle = batch.length >> 1
-        return Effect.andThen(runBatch(batch.slice(0, middle)), runBatch(batch.slice(middle)))
+        return Effect.andThen(runPresent(batch.slice(0, middle)), runPresent(batch.slice(middle)))
       }
       for (const { done } of batch) Deferred.doneUnsafe(done, Effect.failCause(exit.cause))
       return Effect.void
+    })
+
+  const runPresent = (batch: ReadonlyArray<Waiting<A, B, E>>): Effect.Effect<void, never, R> =>
+    Effect.suspend(() => {
+      const present = batch.filter(({ state }) => state !== "left")
+      return present.length === 0 ? Effect.void : runBatch(present)
     })
 
   const worker = Effect.gen(function* () {
@@ -160,12 +166,24 @@ export const micro = Effect.fnUntraced(function* <A, B, E, R>(
     }
     yield* Fiber.await(fiber)
   })
+  let closed = false
+  const present = new Set<Waiting<A, B, E>>()
+  const refusal = Effect.fail(
+    new BatchError({ reason: "Closed", message: "the batcher's scope is closed: ask while it is open" })
+  )
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      closed = true
+      for (const { done } of present) Deferred.doneUnsafe(done, refusal)
+    })
+  )
   for (let index = 0; index < workers; index++) {
     yield* Effect.forkScoped(Effect.provideContext(Effect.forever(worker), context as Context.Context<R>))
   }
 
   return (item) =>
     Effect.suspend(() => {
+      if (closed) return refusal
       if (queued >= maxQueue) {
         return Effect.fail(
           new BatchError({
@@ -190,12 +208,16 @@ export const micro = Effect.fnUntraced(function* <A, B, E, R>(
         Deferred.doneUnsafe(wake, Effect.void)
         wake = undefined
       }
+      present.add(waiting)
       const leave = Effect.sync(() => {
         if (waiting.state === "waiting") queued--
         if (waiting.state === "running") waiting.left()
         waiting.state = "left"
       })
-      const answer = Effect.onInterrupt(Deferred.await(waiting.done), () => leave)
+      const answer = Effect.onExit(Deferred.await(waiting.done), (exit) => {
+        present.delete(waiting)
+        return Exit.hasInterrupts(exit) ? leave : Effect.void
+      })
       if (maxWait === undefined) return answer
       const expire = Effect.flatMap(Effect.andThen(Effect.sleep(maxWait), Clock.currentTimeMillis), () =>
         waiting.state === "waiting"
@@ -212,3 +234,6 @@ export const micro = Effect.fnUntraced(function* <A, B, E, R>(
 })
 
 const isModelError = Schema.is(ModelError.ModelError)
+
+const isOneItemsFault = (error: unknown): boolean =>
+  !isModelError(error) || error.reason._tag === "BadRequest" || error.reason._tag === "ContentFiltered"

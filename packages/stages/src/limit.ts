@@ -160,7 +160,8 @@ export interface Asked extends Rule.Subject {
 }
 
 /**
- * A call that may pass. Settle it once, however it ends: what is not settled stays charged, and its place taken.
+ * A call that may pass. Settle it, however it ends: what is not settled stays charged, and its place taken. Only the first
+ * settlement counts.
  *
  * @category models
  * @since 0.1.0
@@ -368,13 +369,14 @@ const make = Effect.fnUntraced(function* (options: Options) {
           const decision = answer.success
           const limits = statusesOf(lines, decision.levels, now)
           if (decision._tag === "Allowed") {
+            let settled = false
             const settle = (used: Rule.Amounts) =>
-              quietly(
-                store.settle(
-                  decision.reservation,
-                  lines.map(({ amount }) => amount(used))
-                )
-              )
+              Effect.suspend(() => {
+                if (settled) return Effect.void
+                settled = true
+                const amounts = lines.map(({ amount }) => amount(used))
+                return quietly(store.settle(decision.reservation, amounts))
+              })
             if (decision.waitMillis > 0) {
               yield* Effect.onExit(restore(Effect.sleep(decision.waitMillis)), (exit) =>
                 Exit.isFailure(exit) ? settle(nothing) : Effect.void
@@ -387,10 +389,11 @@ const make = Effect.fnUntraced(function* (options: Options) {
           const { retryAfterMillis } = decision
           const { charge, rule } = lines[decision.index]!
           const who = rule?.rule.name ?? "provider"
-          if (charge._tag !== "Pause" && charge._tag !== "Concurrent" && charge.amount > capacityOf(charge, rule)) {
+          if (charge._tag !== "Pause" && retryAfterMillis === Number.POSITIVE_INFINITY) {
+            const limit = ceilingOf(charge)
             return yield* fail(
-              new NeverFits({ rule: who, asked: charge.amount, limit: rule?.rule.limit ?? charge.amount }),
-              `Limit "${who}" is ${rule?.rule.limit} ${rule?.rule.counts} and the call needs ${charge.amount}: shorten the prompt, lower maxOutputTokens, or raise the limit`,
+              new NeverFits({ rule: who, asked: charge.amount, limit }),
+              `Limit "${who}" lets at most ${limit} ${rule?.rule.counts} of such a call pass at once, and it needs ${charge.amount}: shorten the prompt, lower maxOutputTokens, or raise the limit or its burst`,
               limits
             )
           }
@@ -456,11 +459,9 @@ const nothing: Rule.Amounts = { requests: 0, inputTokens: 0, outputTokens: 0, do
 
 const isLines = <L>(lines: ReadonlyArray<L> | Rule.Rule): lines is ReadonlyArray<L> => Array.isArray(lines)
 
-/** The most that could ever be charged at once, at full share. */
-const capacityOf = (
-  charge: Exclude<Store.Charge, { readonly _tag: "Pause" }>,
-  rule: Rule.Checked | undefined
-): number => (charge._tag === "Rate" ? (rule?.rule.burst ?? rule?.rule.limit ?? charge.amount) : charge.capacity)
+/** The most that a call of its priority could ever be charged at once. */
+const ceilingOf = (charge: Exclude<Store.Charge, { readonly _tag: "Pause" }>): number =>
+  charge._tag === "Rate" ? Number((charge.ceiling / charge.unit).toPrecision(9)) : charge.ceiling
 
 const statusesOf = (
   lines: ReadonlyArray<{ readonly charge: Store.Charge; readonly rule?: Rule.Checked }>,

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage } from "node:http"
 import type { AddressInfo } from "node:net"
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import type { Prompt, SafeText } from "@interlock/model"
+import { Part, type Prompt, type SafeText } from "@interlock/model"
 import { BatchEndpoint, JobError, layerAnthropic, layerGoogle, layerOpenAi } from "@interlock/stages/batchEndpoint"
 import {
   adopt,
@@ -429,11 +429,7 @@ describe("batch.job", () => {
       )
       yield* run(submit("job", [call("one"), call("two")]))
       const results = yield* run(bringHome("job"))
-      const finish = {
-        type: "finish",
-        reason: "stop",
-        usage: { inputTokens: { total: 7 }, outputTokens: { total: 42 } }
-      }
+      const finish = Part.finish("stop", { inputTokens: { total: 7 }, outputTokens: { total: 42 } })
       assert.deepStrictEqual(results, [
         { _tag: "Answered", parts: [{ type: "text", text: "ONE" }, finish] },
         { _tag: "Answered", parts: [{ type: "text", text: "TWO" }, finish] }
@@ -475,7 +471,7 @@ describe("batch.job", () => {
           const run = yield* start(route(state), layer)
           const error = yield* Effect.flip(run(submit("job", [{ ...call("x"), parameters }])))
           assert.strictEqual(error.reason, "Unsupported")
-          assert.include(error.message, Object.keys(parameters)[0])
+          assert.include(error.message, Object.keys(parameters)[0]!)
           assert.strictEqual(state.submitted.length, 0)
           yield* run(submit("job", [{ ...call("x"), parameters: { temperature: 0, providerOptions: {}, tools: [] } }]))
           assert.strictEqual(state.submitted.length, 1)

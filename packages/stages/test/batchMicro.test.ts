@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ModelError } from "@interlock/model"
-import { type MicroOptions, micro } from "@interlock/stages/batchMicro"
-import { Deferred, type Duration, Effect, Exit, Fiber } from "effect"
+import { BatchError, type MicroOptions, micro } from "@interlock/stages/batchMicro"
+import { Deferred, type Duration, Effect, Exit, Fiber, Scope } from "effect"
 import { TestClock } from "effect/testing"
 
 interface Item {
@@ -108,27 +108,67 @@ describe("batch.micro", () => {
     })
   )
 
-  it.effect("does not run a batch again in halves when the endpoint is overloaded", () =>
+  for (const reason of [
+    new ModelError.Overloaded({ status: 503 }),
+    new ModelError.RefusedKey(),
+    new ModelError.Quota()
+  ]) {
+    it.effect(`does not run a batch again in halves when the whole of it was refused: ${reason._tag}`, () =>
+      Effect.gen(function* () {
+        const refused = new ModelError.ModelError({ provider: "p", model: "m", reason, message: "refused" })
+        let count = 0
+        const call = yield* micro<Item, number, ModelError.ModelError, never>({
+          key: () => "",
+          run: () =>
+            Effect.suspend(() => {
+              count++
+              return Effect.fail(refused)
+            })
+        })
+        const fibers = yield* all([1, 2, 3], call)
+        yield* pass("10 millis")
+        for (const fiber of fibers) assert.deepStrictEqual(yield* Fiber.await(fiber), Exit.fail(refused))
+        assert.strictEqual(count, 1)
+      })
+    )
+  }
+
+  it.effect("does not ask again for those who have left when it looks for the bad item", () =>
     Effect.gen(function* () {
-      const overloaded = new ModelError.ModelError({
-        provider: "p",
-        model: "m",
-        reason: new ModelError.Overloaded({ status: 503 }),
-        message: "overloaded"
-      })
-      let count = 0
-      const call = yield* micro<Item, number, ModelError.ModelError, never>({
+      const asked: Array<ReadonlyArray<number>> = []
+      const call = yield* micro<Item, number, string, never>({
         key: () => "",
-        run: () =>
+        run: (items) =>
           Effect.suspend(() => {
-            count++
-            return Effect.fail(overloaded)
-          })
+            asked.push(items.map(({ n }) => n))
+            return items.some(({ n }) => n < 0)
+              ? Effect.fail("bad batch")
+              : Effect.succeed(items.map(({ n }) => Exit.succeed(n)))
+          }).pipe(Effect.delay("10 millis"))
       })
-      const fibers = yield* all([1, 2, 3], call)
-      yield* pass("10 millis")
-      for (const fiber of fibers) assert.deepStrictEqual(yield* Fiber.await(fiber), Exit.fail(overloaded))
-      assert.strictEqual(count, 1)
+      const [left, stays] = yield* all([1, 2, -3], call)
+      yield* pass("5 millis")
+      yield* Fiber.interrupt(left!)
+      yield* pass("100 millis")
+      assert.strictEqual(yield* Fiber.join(stays!), 2)
+      assert.deepStrictEqual(asked, [[1, 2, -3], [2, -3], [2], [-3]])
+    })
+  )
+
+  it.effect("lets nobody wait for ever when its scope closes", () =>
+    Effect.gen(function* () {
+      const { options, running } = endpoint()
+      const scope = yield* Scope.make()
+      const call = yield* Scope.provide(micro({ ...options, maxItems: 1 }), scope)
+      const fibers = yield* all([1, 2], call)
+      yield* pass("5 millis")
+      assert.strictEqual(running.count, 1)
+      yield* Scope.close(scope, Exit.void)
+      const reasons = yield* Effect.forEach([...fibers.map(Fiber.join), call({ tenant: "a", n: 3 })], (waiting) =>
+        Effect.flip(Effect.mapError(waiting, (error) => error instanceof BatchError && error.reason))
+      )
+      assert.deepStrictEqual(reasons, ["Closed", "Closed", "Closed"])
+      assert.strictEqual(running.count, 0)
     })
   )
 

@@ -88,6 +88,47 @@ describe("limit", () => {
     }).pipe(Effect.provide(limits({ limits: [tokens(100)] })))
   )
 
+  it.effect("counts the first settlement of a permit, and no other", () =>
+    Effect.gen(function* () {
+      const limiter = yield* Limit.Limiter
+      const reserve = limiter.reserve({
+        caller: { tenant: "acme" },
+        provider: "test",
+        model: "m",
+        priority: "normal",
+        amounts: { requests: 1, inputTokens: 100, outputTokens: 0, dollars: 0 }
+      })
+      const nothing = { requests: 0, inputTokens: 0, outputTokens: 0, dollars: 0 }
+      const first = yield* reserve
+      yield* first.settle(nothing)
+      yield* reserve
+      yield* first.settle(nothing)
+      expect((yield* reasonOf(reserve)).reason._tag).toBe("Exceeded")
+    }).pipe(Effect.provide(limits({ limits: [tokens(100)] })))
+  )
+
+  it.effect("takes nothing from the other limits when it refuses for one, such as for want of a place", () =>
+    Effect.gen(function* () {
+      const flow = pipeline(yield* ScriptedModel.make([{ text: "", delay: "1 second" }]))
+      const running = yield* Effect.forkChild(flow.run(facts()), { startImmediately: true })
+      expect((yield* reasonOf(flow.run(facts()))).reason).toMatchObject({ _tag: "Exceeded", rule: "at-once" })
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(running)
+      const next = yield* Effect.forkChild(flow.run(facts()), { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(next)
+    }).pipe(
+      Effect.provide(
+        limits({
+          limits: [
+            { name: "requests", counts: "requests", limit: 2, per: "1 day" },
+            { name: "at-once", counts: "concurrent", limit: 1 }
+          ]
+        })
+      )
+    )
+  )
+
   it.effect("keeps tenants and models apart, and applies a rule only where it says", () =>
     Effect.gen(function* () {
       const flow = pipeline(yield* ScriptedModel.make([{ text: "" }]))
@@ -167,6 +208,9 @@ describe("limit", () => {
       expect((yield* reasonOf(as("low"))).reason._tag).toBe("Exceeded")
       yield* as("high")
       expect((yield* reasonOf(as("normal"))).reason._tag).toBe("Exceeded")
+      // More than its share: waiting would not help.
+      const large = Effect.provideService(flow.run(facts({ maxOutputTokens: 98 })), Limit.LimitPriority, "low")
+      expect((yield* reasonOf(large)).reason).toMatchObject({ _tag: "NeverFits", asked: 101, limit: 100 })
     }).pipe(Effect.provide(limits({ limits: [tokens(200)], whenExceeded: "shed" })))
   )
 

@@ -7,7 +7,7 @@
 import * as Script from "./script.ts"
 
 /** Bumped when what is stored changes; it is part of every key. */
-export const version = "1"
+export const version = "2"
 
 export const limitScript: Script.Script = Script.make(`
 local asked = cjson.decode(ARGV[1])
@@ -56,16 +56,15 @@ local function period(key, capacity, at)
   if not state then
     local packed = redis.call('GET', KEYS[key])
     if packed then
-      local start, spent = cmsgpack.unpack(packed)
-      state = { start, spent }
+      state = { cmsgpack.unpack(packed) }
     else
-      state = { first, 0 }
+      state = { first, 0, last }
       if closed and lostAt >= first * 1000 then state[2] = capacity end
     end
     loaded[key] = state
   end
-  if state[1] ~= first then state[1], state[2] = first, 0 end
-  state[3] = last
+  -- A charge that knows only of periods long past, such as a late settlement, counts in the present one.
+  if state[1] < first then state[1], state[2], state[3] = first, 0, last end
   return state
 end
 local function held(key)
@@ -217,7 +216,7 @@ for key, kind in pairs(dirty) do
   if kind == 0 then
     redis.call('SET', KEYS[key], cmsgpack.pack(state[1], state[2], state[3]), 'PX', math.max(1, math.ceil((state[1] - now) / 1000)) + 1000)
   elseif kind == 1 then
-    redis.call('SET', KEYS[key], cmsgpack.pack(state[1], state[2]), 'PX', math.max(1, math.ceil(state[3] - now / 1000)) + 1000)
+    redis.call('SET', KEYS[key], cmsgpack.pack(state[1], state[2], state[3]), 'PX', math.max(1, math.ceil(state[3] - now / 1000)) + 1000)
   elseif kind == 2 then
     redis.call('PEXPIRE', KEYS[key], math.ceil(asked.lease / 1000) + 1000)
   else

@@ -77,8 +77,11 @@ export const rate = (options: {
   /** How much of the bucket this call may fill, from 0 to 1; 1 when left out. */
   readonly share?: number
 }): Charge => {
-  const unit = (options.perMillis * 1000) / options.limit
-  const capacity = Math.floor((options.burst ?? options.limit) * unit)
+  const exact = (options.perMillis * 1000) / options.limit
+  // A whole unit lets as many calls of one unit pass as the burst says, where one with a rest would cost each of them more. It
+  // slows the bucket down by less than a thousandth.
+  const unit = exact >= 1000 ? Math.ceil(exact * (1 - rounding)) : exact
+  const capacity = Math.floor((options.burst ?? options.limit) * unit * (1 + rounding))
   return {
     _tag: "Rate",
     key: options.key,
@@ -144,7 +147,10 @@ export const pause = (key: string): Charge => ({ _tag: "Pause", key, amount: 0 }
  * @since 0.1.0
  */
 export const costOf = (charge: Extract<Charge, { readonly _tag: "Rate" }>, amount: number): number =>
-  Math.ceil(amount * charge.unit)
+  Math.ceil(amount * charge.unit * (1 - rounding))
+
+/** What a product of such numbers may be off by: less than a microsecond in ten days. */
+const rounding = 1e-12
 
 /**
  * What was charged, to be handed back to `settle` once. `marks` say where in each bucket it stands; they are the store's own.
@@ -277,7 +283,8 @@ export const layerMemory: Layer.Layer<LimitStore> = Layer.sync(LimitStore, () =>
   const periodOf = (charge: Extract<Charge, { readonly _tag: "Period" }>, now: number): PeriodState => {
     const [start, end] = currentPeriod(charge.boundaries, now)
     const found = periods.get(charge.key)
-    if (found !== undefined && found.start === start) return found
+    // A charge that knows only of periods long past, such as a late settlement, counts in the present one.
+    if (found !== undefined && found.start >= start) return found
     const fresh = { start, spent: 0, end }
     periods.set(charge.key, fresh)
     return fresh

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
+import { boundariesOf } from "@interlock/stages/limit/rule"
 import * as Store from "@interlock/stages/limit/store"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
@@ -34,6 +35,23 @@ describe("LimitStore.layerMemory", () => {
     Effect.gen(function* () {
       const store = yield* Store.LimitStore
       expect(yield* store.reserve([tokens(61)])).toMatchObject({ retryAfterMillis: Number.POSITIVE_INFINITY })
+    }).pipe(Effect.provide(Store.layerMemory))
+  )
+
+  it.effect("lets exactly its burst pass at once, whatever the limit divides into", () =>
+    Effect.gen(function* () {
+      const store = yield* Store.LimitStore
+      for (const limit of [1, 3, 7, 11, 60, 77, 700, 1001, 29_999]) {
+        const take = (amount: number, key: string) =>
+          Effect.map(
+            store.reserve([Store.rate({ key: `${key} ${limit}`, amount, limit, perMillis: minute })]),
+            ({ _tag }) => _tag
+          )
+        for (let taken = 0; taken < limit; taken++) expect(yield* take(1, "singly")).toBe("Allowed")
+        expect(yield* take(1, "singly")).toBe("Refused")
+        expect(yield* take(limit, "together")).toBe("Allowed")
+        expect(yield* take(1, "together")).toBe("Refused")
+      }
     }).pipe(Effect.provide(Store.layerMemory))
   )
 
@@ -112,6 +130,31 @@ describe("LimitStore.layerMemory", () => {
       if (first._tag === "Refused") throw new Error("refused")
       yield* store.settle(first.reservation, [0])
       expect((yield* dollars(0.25))._tag).toBe("Refused")
+    }).pipe(Effect.provide(Store.layerMemory))
+  )
+
+  it.effect("charges what settles late to the present period, and forgets nothing of that", () =>
+    Effect.gen(function* () {
+      const store = yield* Store.LimitStore
+      const hour = 3_600_000
+      const requests = (amount: number) =>
+        Effect.clockWith((clock) =>
+          store.reserve([
+            Store.period({
+              key: "requests",
+              amount,
+              limit: 10,
+              boundaries: boundariesOf("calendar hour", clock.currentTimeMillisUnsafe())
+            })
+          ])
+        )
+      const early = yield* requests(1)
+      yield* TestClock.adjust(5 * hour)
+      yield* requests(8)
+      if (early._tag === "Refused") throw new Error("refused")
+      yield* store.settle(early.reservation, [2])
+      expect(yield* requests(2)).toMatchObject({ _tag: "Refused", retryAfterMillis: hour, levels: [9] })
+      expect((yield* requests(1))._tag).toBe("Allowed")
     }).pipe(Effect.provide(Store.layerMemory))
   )
 
