@@ -150,6 +150,8 @@ const isComplete = (parts: ReadonlyArray<Part.Part>): boolean => {
   )
 }
 
+const longest = 10 * 365 * 86_400_000
+
 const write = Effect.fnUntraced(function* (
   store: CacheStore["Service"],
   call: Call,
@@ -159,12 +161,14 @@ const write = Effect.fnUntraced(function* (
   what: Pick<Entry, "live" | "parts" | "costUsd" | "error">,
   lifetime?: Duration.Input
 ) {
-  const fresh =
-    Duration.toMillis(lifetime ?? forCall(policy.timeToLive, call)) * (1 - policy.jitter * (yield* Random.next))
+  const asked = Duration.toMillis(lifetime ?? forCall(policy.timeToLive, call))
+  // For ever is ten years: what is stored needs a number.
+  const fresh = Math.min(asked, longest) * (1 - policy.jitter * (yield* Random.next))
   if (!(fresh > 0)) return
   const storedAt = yield* Clock.currentTimeMillis
-  const stale = lifetime === undefined ? Duration.toMillis(policy.staleFor) : 0
-  yield* store.set(keyOf(call, policy, epoch), encode({ storedAt, freshUntil: storedAt + fresh, ...what }), {
+  const stale = lifetime === undefined ? Math.min(Duration.toMillis(policy.staleFor), longest) : 0
+  const key = keyOf(call, policy, epoch)
+  yield* store.set(key, encode(key, { storedAt, freshUntil: storedAt + fresh, ...what }), {
     timeToLive: Duration.millis(fresh + stale),
     tags: tagsOf(call, policy, epoch),
     stamp
@@ -175,7 +179,7 @@ const write = Effect.fnUntraced(function* (
 const read = Effect.fnUntraced(function* (store: CacheStore["Service"], key: string) {
   const stored = yield* store.get(key)
   if (stored === undefined) return undefined
-  const entry = decode(stored)
+  const entry = decode(key, stored)
   if (entry === undefined) {
     yield* Metric.update(outcomes, "corrupt")
     yield* Effect.ignore(store.remove(key))
@@ -202,9 +206,10 @@ const questionOf = (call: Call, policy: Policy, epoch: string): Question | undef
   const text = loneQuestion(call)
   if (text === undefined || text.trim() === "") return undefined
   const last = call.prompt.content.at(-1)!
-  // Everything but the question's own words, its provider options included, must be equal.
+  // Everything but the question's own words, provider options included, must be equal.
+  const silent = typeof last.content === "string" ? "" : last.content.map((part) => ({ ...part, text: "" }))
   const around: Prompt.Prompt = {
-    content: [...call.prompt.content.slice(0, -1), { ...last, content: "" } as Prompt.Message]
+    content: [...call.prompt.content.slice(0, -1), { ...last, content: silent } as Prompt.Message]
   }
   return {
     partition: canonicalHash(scopeOf(call, policy, epoch, around)),
@@ -234,6 +239,14 @@ type Outcome = Extract<Journal.Event, { readonly _tag: "Cache" }>["outcome"]
 const note = (outcome: Outcome, more: { readonly ageMs?: number; readonly savedUsd?: number } = {}) =>
   Effect.andThen(Metric.update(outcomes, outcome), Journal.record({ _tag: "Cache", outcome, ...more }))
 
+/** The finish of a reply that this caller did not pay for. Where another caller stood with limits and budgets is not for it. */
+const unpaid = (finish: Part.FinishPart, model: Call["model"], said: { readonly [key: string]: unknown }) => {
+  const { interlock: _, ...metadata } = finish.metadata ?? {}
+  const { budgets, limits, ...kept } = Part.interlock(finish)
+  const answer = Part.annotate({ ...finish, metadata }, kept)
+  return Part.annotate(Cost.annotateSaved(answer, model), { costUsd: 0, ...said })
+}
+
 /** A stored entry as a reply: it costs nothing, and says how old it is and what it saved. */
 const replay = Effect.fnUntraced(function* (
   entry: Entry,
@@ -246,9 +259,7 @@ const replay = Effect.fnUntraced(function* (
   yield* note(outcome, { ageMs, ...saved })
   if (entry.error !== undefined) return yield* Schema.decodeUnknownSync(ModelError.ModelError)(entry.error)
   const parts = entry.parts.map((part) =>
-    part.type === "finish"
-      ? Part.annotate(Cost.annotateSaved(part, model), { costUsd: 0, ...saved, cache: { outcome, ageMs, ...more } })
-      : part
+    part.type === "finish" ? unpaid(part, model, { ...saved, cache: { outcome, ageMs, ...more } }) : part
   )
   return entry.live ? Reply.live(Stream.fromIterable(parts)) : Reply.whole(parts)
 })
@@ -297,30 +308,39 @@ export const cache = Stage.around<{ in: Part.Part; handles: ModelError.ModelErro
       yield* Effect.ignore(tier.value.forget(question, decision.match))
     }
 
-    let elsewhere = false
-    const shared = () => {
-      elsewhere = true
-    }
-    const work = (sink: Sink<Part.Part>) =>
-      Effect.scoped(
-        makeCall({ call, policy, epoch, key, store, flying, question, decision, next: next(), sink, shared })
+    // Whether this caller's own call is made: not another one's who asks the same now, nor one that was stored meanwhile.
+    let own = false
+    const work = (sink: Sink<Part.Part>) => {
+      own = true
+      const shared = () => {
+        own = false
+      }
+      const stored = Exit.isSuccess(found)
+      return Effect.scoped(
+        makeCall({ call, policy, epoch, key, store, stored, flying, question, decision, next: next(), sink, shared })
       )
-    const flight = join(flightsFor(store), key, work)
+    }
+    const flights = flightsFor(store)
     if (entry !== undefined) {
       yield* Effect.forkDetach(
-        Effect.ignoreCause(Effect.scoped(Effect.flatMap(flight, ({ reply }) => Reply.collect(reply))))
+        Effect.ignoreCause(Effect.scoped(Effect.flatMap(join(flights, key, work), Reply.collect)))
       )
       return yield* replay(entry, call.model, "stale")
     }
-    const { led, reply } = yield* flight
-    const alone = led && !elsewhere
-    yield* note(alone ? (Exit.isSuccess(found) ? "miss" : "failed") : "coalesced")
-    return alone
+    // What a stage below refuses to the caller who makes the call, such as for its limits, is no answer to the others: the next
+    // of them makes it, and then each its own.
+    const ofAnother = (error: unknown) => !own && !Schema.is(ModelError.ModelError)(error)
+    const reply = yield* join(flights, key, work).pipe(
+      Effect.catchIf(ofAnother, () => join(flights, key, work)),
+      Effect.catchIf(ofAnother, () => join(new Map(), key, work)),
+      Effect.onExit((exit) =>
+        note(!own && Exit.isSuccess(exit) ? "coalesced" : Exit.isSuccess(found) ? "miss" : "failed")
+      )
+    )
+    return own
       ? reply
       : Reply.map(reply, (part) =>
-          part.type === "finish"
-            ? Part.annotate(Cost.annotateSaved(part, call.model), { costUsd: 0, cache: { outcome: "coalesced" } })
-            : part
+          part.type === "finish" ? unpaid(part, call.model, { cache: { outcome: "coalesced" } }) : part
         )
   })
 )
@@ -331,6 +351,8 @@ interface Work<E> {
   readonly epoch: string
   readonly key: string
   readonly store: CacheStore["Service"]
+  /** Whether the store answered; where it did not, it is not asked again for this call. */
+  readonly stored: boolean
   readonly flying: ReadonlySet<string>
   readonly question: Question | undefined
   readonly decision: Decision | undefined
@@ -343,10 +365,10 @@ interface Work<E> {
 /** Makes the call, puts its reply into the sink as it comes, and stores it when it is complete. */
 const makeCall = Effect.fnUntraced(function* <E>(work: Work<E>) {
   const { call, epoch, key, policy, sink, store } = work
-  const stamp = yield* Effect.option(store.stamp(tagsOf(call, policy, epoch)))
-  yield* takeLease(key, policy)
+  const stamp = work.stored ? yield* Effect.option(store.stamp(tagsOf(call, policy, epoch))) : Option.none()
+  if (Option.isSome(stamp)) yield* takeLease(key, policy)
   // Between the first look and now, another caller here or the holder of the lease may have stored the reply.
-  const entry = yield* Effect.orElseSucceed(read(store, key), () => undefined)
+  const entry = Option.isSome(stamp) ? yield* Effect.orElseSucceed(read(store, key), () => undefined) : undefined
   if (entry !== undefined && entry.error === undefined && (yield* Clock.currentTimeMillis) < entry.freshUntil) {
     work.shared()
     if (entry.live) sink.begin()
@@ -384,7 +406,10 @@ const makeCall = Effect.fnUntraced(function* <E>(work: Work<E>) {
   const live = yield* Effect.tapError(make, (error) => {
     if (!Option.isSome(stamp) || !Schema.is(ModelError.ModelError)(error)) return Effect.void
     const lifetime = policy.errors[error.reason._tag]
-    if (lifetime === undefined || parts.length > 0) return Effect.void
+    // An answer that may still be served, stale as it is, is better than an error.
+    if (lifetime === undefined || parts.length > 0 || (entry !== undefined && entry.error === undefined)) {
+      return Effect.void
+    }
     const encoded = Schema.encodeUnknownSync(ModelError.ModelError)(error)
     return Effect.ignore(
       write(store, call, policy, epoch, stamp.value, { live: false, parts: [], error: encoded }, lifetime)

@@ -248,7 +248,7 @@ describe("batch.job", () => {
           Effect.forEach(calls, (asked) => CacheStore.use((store) => store.get(keyOf(asked, policy, ""))))
         )
         assert.deepStrictEqual(
-          stored.map((text) => text && decode(text)?.parts[0]),
+          stored.map((text, at) => text && decode(keyOf(calls[at]!, policy, ""), text)?.parts[0]),
           [{ type: "text", text: "ONE" }, { type: "text", text: "TWO" }, undefined]
         )
         yield* run(cancel("job"))

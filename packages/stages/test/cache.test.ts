@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Pipeline, Reply } from "@interlock/core"
+import { Pipeline, Reply, Stage } from "@interlock/core"
 import {
   Caller,
   Chat,
@@ -64,17 +64,28 @@ interface Ask {
   readonly subject?: string
   readonly model?: string
   readonly parameters?: Settings
+  /** An image in base64 beside the text. */
+  readonly file?: string
 }
 
 /** Only a test may make `SafeText` so. */
 const safe = (prompt: Prompt.Prompt): Prompt.Prompt<SafeText> => JSON.parse(JSON.stringify(prompt))
 
-const facts = ({ model = "m", parameters = {}, subject, system, tenant = "acme", text = "hello" }: Ask) =>
+const facts = ({ file, model = "m", parameters = {}, subject, system, tenant = "acme", text = "hello" }: Ask) =>
   SafePrompt.context(
     safe({
       content: [
         ...(system === undefined ? [] : [{ role: "system", content: system } as const]),
-        { role: "user", content: text }
+        {
+          role: "user",
+          content:
+            file === undefined
+              ? text
+              : [
+                  { type: "text", text },
+                  { type: "file", mediaType: "image/png", data: file }
+                ]
+        }
       ]
     })
   ).pipe(
@@ -118,6 +129,13 @@ const free: Cost.Amount = {
   basis: "unbilled"
 }
 const paid: Cost.Amount = { ...free, usd: 0.2, inputUsd: 0.05, outputUsd: 0.15, basis: "reported" }
+
+const broken = new ModelError.ModelError({
+  provider: "p",
+  model: "m",
+  reason: new ModelError.Network(),
+  message: "the connection was lost"
+})
 
 describe("cache", () => {
   test(
@@ -174,6 +192,15 @@ describe("cache", () => {
     ["system text", { system: "a" }, { system: "b" }],
     ["user text", { text: "a" }, { text: "b" }],
     ["parameters", { parameters: { maxOutputTokens: 1 } }, { parameters: { maxOutputTokens: 2 } }],
+    ["seed", { parameters: { seed: 1 } }, { parameters: { seed: 2 } }],
+    ["topP", { parameters: { topP: 0.5 } }, { parameters: { topP: 0.9 } }],
+    ["tool choice", { parameters: { toolChoice: "auto" } }, { parameters: { toolChoice: "none" } }],
+    [
+      "provider option",
+      { parameters: { providerOptions: { ollama: { num_ctx: 2_048 } } } },
+      { parameters: { providerOptions: { ollama: { num_ctx: 8_192 } } } }
+    ],
+    ["image", { file: "aGVsbG8=" }, { file: "aGVsbG8h" }],
     ["tools", { parameters: { tools: [{ name: "a", parameters: {} }] } }, { parameters: { tools: [] } }],
     [
       "response format",
@@ -271,6 +298,70 @@ describe("cache", () => {
     { timeToLive: "1 minute", staleFor: "1 minute" }
   )
 
+  let up = true
+  for (const [what, errors] of [
+    ["fails", {}],
+    ["fails with an error that is remembered", { Network: "1 minute" }]
+  ] as const) {
+    test(
+      `goes on serving a stale answer whose renewal ${what}`,
+      model(() => (up ? Effect.succeed(Reply.whole(Part.text("fine"))) : Effect.fail(broken))),
+      Effect.gen(function* () {
+        up = true
+        yield* run()
+        yield* TestClock.adjust("90 seconds")
+        up = false
+        for (let time = 0; time < 3; time++) {
+          assert.strictEqual(outcome(yield* run()), "stale")
+          for (let turn = 0; turn < 20; turn++) yield* Effect.yieldNow
+        }
+        assert.strictEqual(yield* calls, 4)
+        yield* TestClock.adjust("1 minute")
+        assert.deepStrictEqual(yield* Effect.flip(run()), broken)
+      }),
+      { timeToLive: "1 minute", staleFor: "1 minute", errors }
+    )
+  }
+
+  test(
+    "keeps an answer for as long as ever where it never ends",
+    says(),
+    Effect.gen(function* () {
+      yield* run()
+      yield* TestClock.adjust("1000 days")
+      assert.strictEqual(outcome(yield* run()), "exact")
+      assert.strictEqual(yield* calls, 1)
+    }),
+    { timeToLive: Duration.infinity, staleFor: Duration.infinity }
+  )
+
+  test(
+    "does not tell one caller where another stood with limits and budgets",
+    model(() => {
+      const said = { limits: [{ name: "requests" }], budgets: [{ name: "day" }], clamped: ["temperature"] }
+      return Effect.succeed(Reply.whole([...Part.text("fine").slice(0, -1), Part.annotate(Part.finish("stop"), said)]))
+    }),
+    Effect.gen(function* () {
+      assert.hasAllKeys((yield* run()).metadata, ["limits", "budgets", "clamped"])
+      const hit = (yield* run()).metadata
+      assert.deepStrictEqual(hit["clamped"], ["temperature"])
+      assert.doesNotHaveAnyKeys(hit, ["limits", "budgets"])
+    })
+  )
+
+  test(
+    "writes one event per call into the journal, also where it fails",
+    model(() => Effect.fail(broken)),
+    Effect.gen(function* () {
+      const journal = Journal.make()
+      yield* Effect.flip(Effect.provideService(run(), Journal.Journal, journal))
+      assert.deepStrictEqual(
+        journal.events().filter(({ _tag }) => _tag === "Cache"),
+        [{ _tag: "Cache", outcome: "miss" }]
+      )
+    })
+  )
+
   test(
     "bypasses sampled calls, and those the policy names",
     says(),
@@ -329,12 +420,6 @@ describe("cache", () => {
     })
   )
 
-  const broken = new ModelError.ModelError({
-    provider: "p",
-    model: "m",
-    reason: new ModelError.Network(),
-    message: "the connection was lost"
-  })
   test(
     "passes on a failure within a live reply and stores nothing",
     model(() =>
@@ -433,6 +518,40 @@ describe("single flight", () => {
     })
   )
 
+  it.effect("lets no caller answer for what another is refused", () =>
+    Effect.gen(function* () {
+      const { gate, provide } = yield* gated
+      const refusal = Stage.around(
+        "refuseAnn",
+        { needs: { caller: Caller } },
+        Effect.fnUntraced(function* ({ caller }, next) {
+          yield* Effect.yieldNow
+          if (caller.subject === "ann") return yield* Effect.fail({ _tag: "Refused" } as const)
+          return yield* next()
+        })
+      )
+      const refusing = Pipeline.make("test", {
+        input: [SafePrompt, Caller, ChosenModel, Parameters],
+        protocol: Chat.protocol
+      })
+        .use(cache)
+        .use(refusal)
+        .to(callModel)
+      yield* provide(
+        Effect.gen(function* () {
+          const fibers = yield* Effect.forEach(["ann", "ann", "ann", "bob", "carl", "dora"], (subject) =>
+            Effect.forkChild(Effect.exit(refusing.run(facts({ subject }))))
+          )
+          yield* settle
+          yield* Deferred.succeed(gate, undefined)
+          const exits = yield* Effect.forEach(fibers, Fiber.join)
+          assert.deepStrictEqual(exits.map(Exit.isSuccess), [false, false, false, true, true, true])
+          assert.isAtMost(yield* calls, 3)
+        })
+      )
+    })
+  )
+
   it.effect("gives a late caller of a live reply all of it", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
@@ -490,8 +609,28 @@ describe("a store in trouble", () => {
     invalidate: () => Effect.fail(new CacheStoreError({ operation: "invalidate", message: "down" }))
   })
 
-  it.effect("costs a miss, never a call", () =>
+  it.effect("costs a miss, never a call, and is asked once", () =>
     Effect.gen(function* () {
+      let asked = 0
+      const slow = Layer.succeed(CacheStore, {
+        get: () =>
+          Effect.andThen(
+            Effect.sync(() => asked++),
+            Effect.fail(new CacheStoreError({ operation: "get", message: "slow" }))
+          ),
+        stamp: () => Effect.die("asked again"),
+        set: () => Effect.die("asked again"),
+        remove: () => Effect.die("asked again"),
+        invalidate: () => Effect.die("asked again")
+      })
+      const leases = Layer.succeed(Lease, {
+        acquire: () => Effect.die("asked for a lease"),
+        extend: () => Effect.die("asked for a lease"),
+        release: () => Effect.die("asked for a lease"),
+        awaitRelease: () => Effect.die("asked for a lease")
+      })
+      assert.strictEqual((yield* Effect.provide(run(), [slow, leases])).text, "fine")
+      assert.strictEqual(asked, 1)
       const journal = Journal.make()
       const answer = yield* Effect.provideService(run(), Journal.Journal, journal)
       assert.strictEqual(answer.text, "fine")
@@ -503,30 +642,46 @@ describe("a store in trouble", () => {
     ["cut short", (text: string) => text.slice(0, -5)],
     ["altered", (text: string) => text.replace("fine", "evil")],
     ["something else", () => "{}"],
+    ["that of another key", (_: string, other: string) => other],
     ["empty", () => ""]
   ] as const) {
     it.effect(`takes an entry that is ${what} for a miss and removes it`, () =>
       Effect.gen(function* () {
         const inner = yield* CacheStore
         const removed: Array<string> = []
-        let spoiled = true
+        let spoiled = false
+        let other = ""
         const spoiling = Layer.succeed(CacheStore, {
           ...inner,
-          get: (key) => Effect.map(inner.get(key), (text) => (spoiled && text !== undefined ? spoil(text) : text)),
+          get: (key) =>
+            Effect.gen(function* () {
+              const text = yield* inner.get(key)
+              return spoiled && text !== undefined ? spoil(text, other) : text
+            }),
+          set: (key, value, options) =>
+            Effect.suspend(() => {
+              if (value.includes("for another")) other = value
+              return inner.set(key, value, options)
+            }),
           remove: (key) =>
             Effect.andThen(
               Effect.sync(() => removed.push(key)),
               inner.remove(key)
             )
         })
+        const answers = model((text) =>
+          Effect.succeed(Reply.whole(Part.text(text.includes("secret") ? "for another" : "fine")))
+        )
         yield* Effect.gen(function* () {
+          yield* run({ tenant: "other", text: "secret" })
           yield* run()
+          spoiled = true
           assert.strictEqual((yield* run()).text, "fine")
-          assert.strictEqual(yield* calls, 2)
+          assert.strictEqual(yield* calls, 3)
           assert.strictEqual(removed.length, 1)
           spoiled = false
           assert.strictEqual(outcome(yield* run()), "exact")
-        }).pipe(Effect.provide([says(), spoiling]))
+        }).pipe(Effect.provide([answers, spoiling]))
       }).pipe(Effect.provide(layerMemory()))
     )
   }

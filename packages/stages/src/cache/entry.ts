@@ -1,6 +1,6 @@
 /**
  * What the cache keeps under a key, and its text form, which a store may lose, cut or mix up without anybody being served
- * nonsense: it begins with a digest of the rest.
+ * nonsense: it begins with a digest of its key and the rest.
  *
  * @since 0.1.0
  */
@@ -25,30 +25,31 @@ export interface Entry {
   readonly error?: unknown
 }
 
-const version = "1"
+const version = "2"
 
 /**
- * The text of an entry.
+ * The text of the entry of a key.
  *
  * @category encoding
  * @since 0.1.0
  */
-export const encode = (entry: Entry): string => {
+export const encode = (key: string, entry: Entry): string => {
   const text = JSON.stringify(entry)
-  return digest(text) + text
+  return digest(key, text) + text
 }
 
 /**
- * The entry of a text, or `undefined` when the text is not what `encode` wrote.
+ * The entry of a text, or `undefined` when the text is not what `encode` wrote for this key.
  *
  * @category encoding
  * @since 0.1.0
  */
-export const decode = (stored: string): Entry | undefined => {
+export const decode = (key: string, stored: string): Entry | undefined => {
   const text = stored.slice(digestLength)
-  return digest(text) === stored.slice(0, digestLength) ? JSON.parse(text) : undefined
+  return digest(key, text) === stored.slice(0, digestLength) ? JSON.parse(text) : undefined
 }
 
 const digestLength = version.length + 22
 
-const digest = (text: string): string => version + hash("sha256", text, "base64url").slice(0, 22)
+const digest = (key: string, text: string): string =>
+  version + hash("sha256", `${key}\n${text}`, "base64url").slice(0, 22)

@@ -64,6 +64,8 @@ const writeObject = (pieces: Array<string>, value: object): void => {
   else if (ArrayBuffer.isView(value)) {
     const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
     pieces.push("b", String(value.byteLength), ":", bytes.toString("base64"))
+  } else if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) {
+    write(pieces, new Uint8Array(value))
   } else if (value instanceof Map) {
     pieces.push("m")
     write(pieces, [...value])
@@ -73,7 +75,12 @@ const writeObject = (pieces: Array<string>, value: object): void => {
   } else if ("toJSON" in value && typeof value.toJSON === "function") {
     pieces.push("j")
     write(pieces, value.toJSON())
-  } else writeFields(pieces, value)
+  } else {
+    // What an object of a class holds need not be in its fields: a regular expression has none.
+    pieces.push("o")
+    write(pieces, String(value))
+    writeFields(pieces, value)
+  }
 }
 
 const writeFields = (pieces: Array<string>, value: object): void => {

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Identity, ModelReference, Prompt, SafeText, Settings } from "@interlock/model"
+import type { Identity, ModelError, ModelReference, Prompt, SafeText, Settings } from "@interlock/model"
 import { Context, Duration, Effect, Layer } from "effect"
 import { type ConfigurationError, invalid } from "./configurationError.ts"
 
@@ -56,8 +56,8 @@ export interface Policy {
   readonly epoch: Effect.Effect<string>
   /** Tags by which entries can be invalidated together; none. The tenant and the epoch are tags already. */
   readonly tags: PerCall<ReadonlyArray<string>>
-  /** Errors that are remembered, by the name of the `ModelError`'s reason, and for how long; none. */
-  readonly errors: { readonly [reason: string]: Duration.Input }
+  /** Errors that are remembered, by the name of the `ModelError`'s reason, and for how long; none. Never in place of an answer. */
+  readonly errors: { readonly [Reason in ModelError.ModelError["reason"]["_tag"]]?: Duration.Input }
   /** The class of traffic in which the semantic tier certifies a threshold; tenant, provider and model. */
   readonly traffic: (call: Call) => string
   /** How long a lease is held without being extended, where a `Lease` is provided; 30 seconds. */

@@ -23,12 +23,12 @@ export interface Sink<in Part> {
   readonly push: (parts: ReadonlyArray<Part>) => void
 }
 
-/** Joins the work of `key`, or starts it; `led` says which. */
+/** Joins the work of `key`, or starts it: `work` is called in that case alone, and at once. */
 export const join = <Part, E, R>(
   flights: Map<string, Flight<Part, E>>,
   key: string,
   work: (sink: Sink<Part>) => Effect.Effect<void, E, R>
-): Effect.Effect<{ readonly led: boolean; readonly reply: Reply.Reply<Part, E> }, E, R | Scope.Scope> =>
+): Effect.Effect<Reply.Reply<Part, E>, E, R | Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const present = flights.get(key)
@@ -59,10 +59,9 @@ export const join = <Part, E, R>(
       yield* Effect.onError(restore(begun(flight)), () => leave)
       if (!flight.live) {
         yield* leave
-        return { led: present === undefined, reply: Reply.whole(flight.parts) }
+        return Reply.whole(flight.parts)
       }
-      const reply = yield* Reply.onExit(Reply.live(read(flight)), () => leave)
-      return { led: present === undefined, reply }
+      return yield* Reply.onExit(Reply.live(read(flight)), () => leave)
     })
   )
 

@@ -64,6 +64,12 @@ describe("canonicalHash", () => {
       new Set(["a"]),
       new Uint8Array([1]),
       new Uint8Array([2]),
+      new Uint8Array([3]).buffer,
+      new Uint8Array([4]).buffer,
+      /a/u,
+      /b/u,
+      new URL("https://example.com/a.png"),
+      new URL("https://example.com/b.png"),
       1n
     ]
     assert.strictEqual(new Set(values.map(canonicalHash)).size, values.length)
