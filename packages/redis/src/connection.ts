@@ -312,6 +312,8 @@ const settings = Effect.fnUntraced(function* (options: Options): Effect.fn.Retur
             lazyConnect: true,
             enableOfflineQueue: false,
             redisOptions: redis,
+            // A certificate is for a name: the connection looks it up, and is not given its address.
+            ...(tls === undefined ? {} : { dnsLookup: (address, callback) => callback(null, address) }),
             clusterRetryStrategy: (times) =>
               connected && retryStrategy !== null ? Math.min(50 * 2 ** times, 2000) : null,
             // While a node is away, commands for its slots are refused at once; its place is looked up again meanwhile.

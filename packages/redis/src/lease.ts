@@ -23,52 +23,53 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])`)
 
 /**
- * Leases on Redis, under keys that begin with `interlock:lease:`. Needs `RedisConnection`. Waiting asks again every 10 ms, and
+ * Leases on Redis, under keys that begin with `interlock:lease:` and the name (`"interlock"` when left out). Needs `RedisConnection`. Waiting asks again every 10 ms, and
  * less often the longer it takes, up to every 100 ms.
  *
  * @category layers
  * @since 0.1.0
  */
-export const layer: Layer.Layer<Lease, never, RedisConnection> = Layer.effect(
-  Lease,
-  Effect.gen(function* () {
-    const { client } = yield* RedisConnection
-    const keyOf = (key: string) => `interlock:lease:${key}`
-    const attempt = <A>(operation: LeaseError["operation"], run: () => Promise<A>) =>
-      Effect.tryPromise({
-        try: run,
-        catch: (cause) =>
-          new LeaseError({ operation, message: sentence(`lease ${operation}`, cause), cause: scrubbed(cause) })
-      })
-    const milliseconds = (timeToLive: Duration.Duration) => Math.max(1, Math.floor(Duration.toMillis(timeToLive)))
-    return Lease.of({
-      acquire: (key, { timeToLive }) =>
-        Effect.suspend(() => {
-          const token = randomUUID()
-          return Effect.map(
-            attempt("acquire", () => client.set(keyOf(key), token, "PX", milliseconds(timeToLive), "NX")),
-            (answer) => (answer === "OK" ? token : undefined)
-          )
-        }),
-      extend: (key, token, { timeToLive }) =>
-        Effect.map(
-          attempt("extend", () =>
-            Script.run(client, extendScript, [keyOf(key)], [token, `${milliseconds(timeToLive)}`])
+export const layer = (options: { readonly name?: string } = {}): Layer.Layer<Lease, never, RedisConnection> =>
+  Layer.effect(
+    Lease,
+    Effect.gen(function* () {
+      const { client } = yield* RedisConnection
+      const keyOf = (key: string) => `interlock:lease:${options.name ?? "interlock"}:${key}`
+      const attempt = <A>(operation: LeaseError["operation"], run: () => Promise<A>) =>
+        Effect.tryPromise({
+          try: run,
+          catch: (cause) =>
+            new LeaseError({ operation, message: sentence(`lease ${operation}`, cause), cause: scrubbed(cause) })
+        })
+      const milliseconds = (timeToLive: Duration.Duration) => Math.max(1, Math.floor(Duration.toMillis(timeToLive)))
+      return Lease.of({
+        acquire: (key, { timeToLive }) =>
+          Effect.suspend(() => {
+            const token = randomUUID()
+            return Effect.map(
+              attempt("acquire", () => client.set(keyOf(key), token, "PX", milliseconds(timeToLive), "NX")),
+              (answer) => (answer === "OK" ? token : undefined)
+            )
+          }),
+        extend: (key, token, { timeToLive }) =>
+          Effect.map(
+            attempt("extend", () =>
+              Script.run(client, extendScript, [keyOf(key)], [token, `${milliseconds(timeToLive)}`])
+            ),
+            (answer) => answer === 1
           ),
-          (answer) => answer === 1
-        ),
-      release: (key, token) =>
-        Effect.asVoid(attempt("release", () => Script.run(client, releaseScript, [keyOf(key)], [token]))),
-      awaitRelease: Effect.fnUntraced(function* (key, { atMost }) {
-        const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(atMost)
-        let pause = 10
-        while (true) {
-          const left = until - (yield* Clock.currentTimeMillis)
-          if (left <= 0 || (yield* attempt("awaitRelease", () => client.exists(keyOf(key)))) === 0) return
-          yield* Effect.sleep(Duration.millis(Math.min(left, pause)))
-          pause = Math.min(100, pause * 1.5)
-        }
+        release: (key, token) =>
+          Effect.asVoid(attempt("release", () => Script.run(client, releaseScript, [keyOf(key)], [token]))),
+        awaitRelease: Effect.fnUntraced(function* (key, { atMost }) {
+          const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(atMost)
+          let pause = 10
+          while (true) {
+            const left = until - (yield* Clock.currentTimeMillis)
+            if (left <= 0 || (yield* attempt("awaitRelease", () => client.exists(keyOf(key)))) === 0) return
+            yield* Effect.sleep(Duration.millis(Math.min(left, pause)))
+            pause = Math.min(100, pause * 1.5)
+          }
+        })
       })
     })
-  })
-)
+  )

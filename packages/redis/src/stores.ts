@@ -44,7 +44,7 @@ export type Stores =
  * @since 0.1.0
  */
 export interface Options {
-  /** Processes that give the same name share everything; `"interlock"` when left out. */
+  /** Processes that give the same name share everything, and those of other names nothing; `"interlock"` when left out. */
   readonly name?: string
   /** What limits do when Redis has forgotten them; see `LimitStore`. */
   readonly whenForgotten?: "open" | "closed"
@@ -68,11 +68,11 @@ export const layer = (options: Options = {}): Layer.Layer<Stores, StoresError, C
   const name = options.name ?? "interlock"
   return Layer.mergeAll(
     RedisCacheStore.layer({ name }),
-    RedisLease.layer,
+    RedisLease.layer({ name }),
     RedisLimitStore.layer(options),
-    RedisVaultStore.layer(),
+    RedisVaultStore.layer({ name }),
     RedisFeedback.layer({ name }),
-    RedisJobStore.layer,
+    RedisJobStore.layer({ name }),
     CircuitBreaker.layerStoreRedis({ prefix: `{interlock:circuit:${name}}:` }),
     PersistedQueue.layerStoreRedis({ prefix: `{interlock:queue:${name}}:` })
   )

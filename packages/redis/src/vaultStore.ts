@@ -26,7 +26,8 @@ redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return redis.call('HGETALL', KEYS[1])`)
 
 /**
- * Keeps sealed values on Redis, one key a conversation. Needs `RedisConnection`. A conversation is forgotten when nobody has
+ * Keeps sealed values on Redis, one key a conversation, under keys that begin with `interlock:vault:` and the name (`"interlock"`
+ * when left out). Needs `RedisConnection`. A conversation is forgotten when nobody has
  * used it for `timeToLive` (30 days when left out): its placeholders can then no longer be restored. Where Redis fails, `redact`
  * refuses the call. Let it write to disk, and let it not evict.
  *
@@ -34,7 +35,7 @@ return redis.call('HGETALL', KEYS[1])`)
  * @since 0.1.0
  */
 export const layer = (
-  options: { readonly timeToLive?: Duration.Input } = {}
+  options: { readonly name?: string; readonly timeToLive?: Duration.Input } = {}
 ): Layer.Layer<VaultStore, VaultError, RedisConnection> =>
   Layer.effect(
     VaultStore,
@@ -46,7 +47,7 @@ export const layer = (
           message: `The vault's timeToLive is ${timeToLive} ms: it must be finite and above 0; leave it out for 30 days`
         })
       }
-      const keyOf = (conversation: string) => `interlock:vault:${conversation}`
+      const keyOf = (conversation: string) => `interlock:vault:${options.name ?? "interlock"}:${conversation}`
       const attempt = <A>(operation: string, run: () => Promise<A>) =>
         Effect.tryPromise({ try: run, catch: (cause) => new VaultError({ message: sentence(operation, cause) }) })
       return VaultStore.of({

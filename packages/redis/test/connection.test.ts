@@ -106,13 +106,43 @@ describe("Connection.layer", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("connects over TLS, and not without the certificate", () =>
-    Effect.gen(function* () {
-      const files = yield* certificate
-      const server = yield* Server.start([
+  const tlsArguments = Effect.gen(function* () {
+    const files = yield* certificate
+    return {
+      files,
+      args: [
         ...["--tls-port", `${yield* Effect.promise(Server.freePort)}`, "--tls-cert-file", files.cert],
         ...["--tls-key-file", files.key, "--tls-ca-cert-file", files.cert, "--tls-auth-clients", "no"]
+      ]
+    }
+  })
+
+  it.effect("connects to a cluster over TLS by the name that its certificate is for", () =>
+    Effect.gen(function* () {
+      const { args, files } = yield* tlsArguments
+      const server = yield* Server.start([
+        ...args,
+        ...["--cluster-enabled", "yes", "--tls-cluster", "yes"],
+        ...["--cluster-port", `${yield* Effect.promise(Server.freePort)}`],
+        ...["--cluster-announce-hostname", "localhost", "--cluster-preferred-endpoint-type", "hostname"]
       ])
+      const plain = yield* Effect.acquireRelease(
+        Effect.sync(() => new Redis(server.port, server.host)),
+        (client) => Effect.sync(() => client.disconnect())
+      )
+      yield* Effect.promise(() => plain.call("CLUSTER", "ADDSLOTSRANGE", "0", "16383"))
+      yield* until(plain, () => plain.call("CLUSTER", "INFO").then((info) => `${info}`.includes("cluster_state:ok")))
+      const cluster = [{ host: "localhost", port: Number(args[1]) }]
+      const built = yield* Layer.build(Connection.layer({ cluster, tls: { ca: readFileSync(files.cert) } }))
+      const redis = yield* Effect.provide(Persistence.Redis, built)
+      expect(yield* redis.send("SET", "a", "1")).toBe("OK")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("connects over TLS, and not without the certificate", () =>
+    Effect.gen(function* () {
+      const { args, files } = yield* tlsArguments
+      const server = yield* Server.start(args)
       const plain = yield* Layer.build(Connection.layer({ url: server.url }))
       const redis = yield* Effect.provide(Persistence.Redis, plain)
       const [, tlsPort] = yield* redis.send<[string, string]>("CONFIG", "GET", "tls-port")

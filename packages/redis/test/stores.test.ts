@@ -12,9 +12,11 @@ import { JobStore } from "@interlock/stages/batchJob"
 import { Lease } from "@interlock/stages/cache/lease"
 import { CacheStore } from "@interlock/stages/cache/store"
 import { Feedback } from "@interlock/stages/Feedback"
+import { concurrent, LimitStore } from "@interlock/stages/limit/store"
 import { Vault, VaultStore } from "@interlock/stages/redact/vault"
 import { Duration, Effect, Fiber, Layer, Redacted, Schema } from "effect"
 import { CircuitBreaker, PersistedQueue } from "effect/persistence"
+import type { Redis } from "effect/persistence/Redis"
 import * as Server from "./server.ts"
 import { back, killed, resumed, whileTimePasses } from "./waiting.ts"
 
@@ -107,7 +109,7 @@ for (const [where, connected] of [
         yield* lease.release(key, token!)
         expect(yield* lease.acquire(key, { timeToLive })).toBeDefined()
         expect(yield* lease.extend(key, token!, { timeToLive })).toBe(false)
-      }).pipe(Effect.provide(RedisLease.layer))
+      }).pipe(Effect.provide(RedisLease.layer()))
     )
 
     it.effect("Lease wakes those who wait when it is free, or when the wait is over", () =>
@@ -120,7 +122,7 @@ for (const [where, connected] of [
         const waiting = yield* Effect.forkChild(lease.awaitRelease(key, { atMost: Duration.hours(1) }))
         yield* lease.release(key, token)
         yield* Fiber.join(waiting)
-      }).pipe(whileTimePasses, Effect.provide(RedisLease.layer))
+      }).pipe(whileTimePasses, Effect.provide(RedisLease.layer()))
     )
 
     it.effect("VaultStore gives out numbers atomically, and keeps only what is sealed", () =>
@@ -155,7 +157,9 @@ for (const [where, connected] of [
         expect(again.map((entry) => ({ ...entry, sealed: [...entry.sealed] }))).toEqual([
           { type: "E MAIL", fingerprint: "f", sealed: [0, 255], number: 1 }
         ])
-        expect(yield* Effect.promise(() => client.pttl(`interlock:vault:${conversation}`))).toBeGreaterThan(86_400_000)
+        expect(yield* Effect.promise(() => client.pttl(`interlock:vault:interlock:${conversation}`))).toBeGreaterThan(
+          86_400_000
+        )
       }).pipe(Effect.provide(RedisVaultStore.layer()))
     )
 
@@ -172,8 +176,35 @@ for (const [where, connected] of [
         expect(yield* jobs.create(id, "again")).toBe(false)
         expect(yield* jobs.read(id)).toBe("later")
         const { client } = yield* Connection.RedisConnection
-        yield* Effect.promise(() => client.del(`interlock:job:${id}`))
-      }).pipe(Effect.provide(RedisJobStore.layer))
+        yield* Effect.promise(() => client.del(`interlock:job:interlock:${id}`))
+      }).pipe(Effect.provide(RedisJobStore.layer()))
+    )
+
+    it.effect("Stores of another name share nothing", () =>
+      Effect.gen(function* () {
+        const context = yield* Effect.context<Connection.RedisConnection | Redis>()
+        const key = unique()
+        const taken = Effect.gen(function* () {
+          const stamp = yield* CacheStore.use((store) => store.stamp([]))
+          const cached = yield* CacheStore.use((store) => store.get(key))
+          yield* CacheStore.use((store) => store.set(key, "1", { timeToLive: minute, tags: [], stamp }))
+          const leased = yield* Lease.use((lease) => lease.acquire(key, { timeToLive: minute }))
+          const created = yield* JobStore.use((jobs) => jobs.create(key, "1"))
+          const [sealed] = yield* VaultStore.use((vault) =>
+            vault.put(key, [{ type: "A", fingerprint: unique(), sealed: new Uint8Array([1]) }])
+          )
+          const places = [concurrent({ key, limit: 1 })]
+          const { _tag } = yield* LimitStore.use((limits) => limits.reserve(places))
+          return [cached, leased !== undefined, created, sealed?.number, _tag]
+        })
+        const names = [unique(), unique()]
+        for (const name of names) {
+          const stores = Stores.layer({ name }).pipe(Layer.provide(Layer.succeedContext(context)))
+          expect(yield* Effect.provide(taken, stores)).toEqual([undefined, true, true, 1, "Allowed"])
+        }
+        const { client } = yield* Connection.RedisConnection
+        for (const name of names) yield* Effect.promise(() => client.del(`interlock:job:${name}:${key}`))
+      })
     )
 
     it.effect("effect/persistence keeps a queue and circuits", () =>
@@ -249,7 +280,7 @@ describe("stores on a server that fails", () => {
       const server = yield* Server.start()
       const stores = Layer.mergeAll(
         RedisCacheStore.layer(),
-        RedisLease.layer,
+        RedisLease.layer(),
         RedisVaultStore.layer(),
         RedisFeedback.layer()
       ).pipe(Layer.provideMerge(Connection.layer({ url: server.url, commandTimeout: "1 second" })))
