@@ -334,15 +334,20 @@ const make = Effect.fnUntraced(function* (options: Options) {
             `Budget "${name}" has no room for this call: it begins anew in ${Math.ceil(decision.retryAfterMillis / 1000)} s, or raise it`
           )
         }
-        const standings: Array<Standing> = []
-        for (let index = 0; index < applying.length; index++) {
-          const each = applying[index]!
+        const softAlerts = (levels: ReadonlyArray<number>, now: number) =>
+          Effect.forEach(
+            applying,
+            (each, index) =>
+              levels[index]! >= each.soft
+                ? alert("soft", each, charges[index]!, subject, levels[index]!, now)
+                : Effect.void,
+            { discard: true }
+          )
+        const standings = applying.map(({ plan: { hard, name }, soft }, index): Standing => {
           const spent = decision.levels[index]!
-          const { hard, name } = each.plan
-          const overSoft = spent >= each.soft
-          standings.push({ name, limitUsd: hard, remainingUsd: Math.max(0, hard - spent), overSoft })
-          if (overSoft) yield* alert("soft", each, charges[index]!, subject, spent, now)
-        }
+          return { name, limitUsd: hard, remainingUsd: Math.max(0, hard - spent), overSoft: spent >= soft }
+        })
+        yield* softAlerts(decision.levels, now)
 
         let covered = usd
         const parts: Array<{ readonly usd: number; readonly reservation: Store.Reservation }> = [
@@ -363,20 +368,15 @@ const make = Effect.fnUntraced(function* (options: Options) {
                   return undefined
                 }
                 const { success } = extended
+                const now = clock.currentTimeMillisUnsafe()
                 if (success._tag === "Allowed") {
                   covered += more
                   parts.push({ usd: more, reservation: success.reservation })
+                  yield* softAlerts(success.levels, now)
                   return undefined
                 }
                 const each = applying[success.index]!
-                yield* alert(
-                  "hard",
-                  each,
-                  wanted[success.index]!,
-                  subject,
-                  success.levels[success.index]!,
-                  clock.currentTimeMillisUnsafe()
-                )
+                yield* alert("hard", each, wanted[success.index]!, subject, success.levels[success.index]!, now)
                 return each.plan.name
               })
             ),

@@ -96,6 +96,17 @@ describe("budget", () => {
     }).pipe(alerts([]), Effect.provide(budgets({ budgets: [day(1000)], expectedOutputTokens: 100 })))
   )
 
+  it.effect("alerts while a live answer grows past the soft limit", () => {
+    const told: Array<Budget.Alert> = []
+    return Effect.gen(function* () {
+      const deltas = Array.from({ length: 60 }, () => "word".repeat(10))
+      const flow = pipeline(yield* ScriptedModel.make([{ deltas, usage: used(600) }]))
+      const parts = yield* Stream.runCollect(flow.stream(facts()))
+      expect(parts.at(-1)).toMatchObject({ type: "finish", reason: "stop" })
+      expect(told.map(({ level }) => level)).toEqual(["soft"])
+    }).pipe(alerts(told), Effect.provide(budgets({ budgets: [day(1000, { soft: 500 })], expectedOutputTokens: 100 })))
+  })
+
   it.effect("lets a live answer within the budget pass unchanged, and gives back the rest", () =>
     Effect.gen(function* () {
       const model = yield* ScriptedModel.make([{ deltas: ["word", "word"], usage: used(2) }])
