@@ -21,7 +21,7 @@ import { layerPolicy, type Policy } from "@interlock/stages/cache/policy"
 import { layerEqualText, layer as layerSemantic, SemanticTier } from "@interlock/stages/cache/semantic"
 import { CacheStore, CacheStoreError, layerMemory } from "@interlock/stages/cache/store"
 import { layerScan } from "@interlock/stages/cache/vectorIndex"
-import { Context, Deferred, Duration, Effect, Exit, Fiber, Layer, Stream } from "effect"
+import { Context, Deferred, Duration, Effect, Exit, Fiber, Layer, Random, Stream } from "effect"
 import { TestClock } from "effect/testing"
 
 type Answer = Effect.Effect<Reply.Reply<Part.Part, ModelError.ModelError>, ModelError.ModelError>
@@ -723,7 +723,38 @@ describe("the semantic tier", () => {
         )
       }
       assert.strictEqual(yield* calls, before + 60)
-    }).pipe(Effect.provide([byColour, layerMemory(), tier, layerEqualText, layerPolicy({ jitter: 0 })]))
+    }).pipe(
+      Effect.provide([byColour, layerMemory(), tier, layerEqualText, layerPolicy({ jitter: 0 })]),
+      Random.withSeed("interlock")
+    )
+  )
+
+  it.effect("learns that topics come in runs, where they do", () =>
+    Effect.gen(function* () {
+      const semantic = yield* SemanticTier
+      let [served, wrong] = [0, 0]
+      const places = ["bar", "barn", "barge", "bard", "barber", "harbour", "garden", "warden", "farm", "army"]
+      const asks = ["when does it open", "where is it", "who runs it", "how do I get there", "what does it cost"]
+      // A hundred topics of twenty questions each, one after the other, in words that they share.
+      for (let index = 0; index < 2_000; index++) {
+        const topic = Math.floor(index / 20)
+        const answer = `topic ${topic}`
+        const name = `${places[topic % 10]} by the ${places[Math.floor(topic / 10)]}`
+        const question = { partition: "p", traffic: "t", text: `the ${name}, ${asks[index % 5]}` }
+        const decision = yield* semantic.decide(question)
+        if (decision._tag === "serve") {
+          served++
+          if (decision.match.answer !== answer) wrong++
+          continue
+        }
+        if (decision._tag === "shadow") {
+          yield* semantic.judged(question, decision.match, answer, decision.match.answer === answer)
+        }
+        yield* semantic.remember(question, { key: `${index}`, answer, vector: decision.vector })
+      }
+      assert.isAbove(served, 100)
+      assert.isAtMost(wrong, 0.05 * served)
+    }).pipe(Effect.provide(tier), Random.withSeed("interlock"))
   )
 
   it.effect("stays off where look-alikes need different answers", () =>
@@ -734,7 +765,7 @@ describe("the semantic tier", () => {
         for (let index = 0; index < 300; index++) {
           assert.strictEqual(outcome(yield* run({ text: ask(index) })), undefined)
         }
-      }).pipe(Effect.provide([distinct, layerMemory(), tier, layerEqualText]))
+      }).pipe(Effect.provide([distinct, layerMemory(), tier, layerEqualText]), Random.withSeed("interlock"))
     })
   )
 })

@@ -7,7 +7,8 @@
  * The candidate is the nearest entry of the answer that weighs most in the neighbourhood: among the nearest entries, weighted
  * by the sixth power of their similarity, answers that are the same (equal text, or judged equal before) count together. Its
  * score is the chance that it will do, learned from its similarity, from the agreement of the neighbourhood (a lone
- * look-alike among other answers seldom does), from how near the next other answer is, and from how full the cache is.
+ * look-alike among other answers seldom does), from how near the next other answer is, from how full the cache is, and from how
+ * long ago the model last gave that answer (topics come in runs).
  *
  * @since 0.1.0
  */
@@ -149,11 +150,28 @@ export const layer = (
         for (let parent = groups.get(root); parent !== undefined; parent = groups.get(root)) root = parent
         return root
       }
-      // How many entries a partition was given, for the newest 10,000 partitions.
-      const sizes = new Map<string, number>()
+      // How many questions a partition was asked and how many entries it was given, for the newest 10,000 partitions.
+      const counts = new Map<string, { asked: number; entries: number }>()
+      const countsOf = (name: string) => {
+        const found = counts.get(name) ?? { asked: 0, entries: 0 }
+        counts.delete(name)
+        if (counts.size >= 10_000) counts.delete(counts.keys().next().value!)
+        counts.set(name, found)
+        return found
+      }
+      // At which question of its partition the model last gave an answer, for the newest 100,000 answers.
+      const given = new Map<string, number>()
+      const gave = (name: string, answer: string) => {
+        const key = `${name}~${group(answer)}`
+        given.delete(key)
+        if (given.size >= 100_000) given.delete(given.keys().next().value!)
+        given.set(key, countsOf(name).asked)
+      }
       const place = (question: Question) => `${embedder.name}.${question.partition}`
       const find = Effect.fnUntraced(function* (question: Question, vector: Float32Array) {
-        const found = yield* index.search(place(question), vector, neighbours)
+        const name = place(question)
+        const { asked, entries } = countsOf(name)
+        const found = yield* index.search(name, vector, neighbours)
         const weights = new Map<string, number>()
         let total = 0
         let heaviest: string | undefined
@@ -170,13 +188,15 @@ export const layer = (
         const { similarity } = nearest
         const agreement = weights.get(heaviest)! / total
         const other = found.find(({ id }) => group(answerOf(id)) !== heaviest)?.similarity ?? 0
+        const since = Math.max(1, asked - (given.get(`${name}~${heaviest}`) ?? 0))
         const considered = certification(question.traffic).consider([
           1,
           4 * similarity * agreement - 2,
           2 * similarity - 1,
           2 * agreement - 1,
           3 * (similarity - other),
-          Math.log(1 + (sizes.get(place(question)) ?? 0)) / 2 - 3
+          Math.log(1 + entries) / 2 - 3,
+          Math.log(since) / 2 - 2
         ])
         return {
           key: nearest.id.slice(0, nearest.id.lastIndexOf("~")),
@@ -189,6 +209,7 @@ export const layer = (
       return SemanticTier.of({
         decide: Effect.fnUntraced(function* (question) {
           const vector = yield* embedder.embed(question.text)
+          countsOf(place(question)).asked++
           const match = yield* find(question, vector)
           if (match === undefined) return { _tag: "ask", vector } as const
           const { threshold } = certification(question.traffic).certificate()
@@ -200,10 +221,8 @@ export const layer = (
         remember: (question, { answer, key, vector }) =>
           Effect.suspend(() => {
             const name = place(question)
-            const size = (sizes.get(name) ?? 0) + 1
-            sizes.delete(name)
-            if (sizes.size >= 10_000) sizes.delete(sizes.keys().next().value!)
-            sizes.set(name, size)
+            countsOf(name).entries++
+            gave(name, answer)
             return index.add(name, `${key}~${answer}`, vector)
           }),
         judged: (question, match, fresh, right) =>
@@ -212,9 +231,11 @@ export const layer = (
             if (!right) return
             const from = group(fresh)
             const to = group(match.answer)
-            if (from === to) return
-            if (groups.size >= 100_000) groups.clear()
-            groups.set(from, to)
+            if (from !== to) {
+              if (groups.size >= 100_000) groups.clear()
+              groups.set(from, to)
+            }
+            gave(place(question), to)
           }),
         forget: (question, match) => index.remove(place(question), `${match.key}~${match.answer}`),
         certificate: (traffic) =>
