@@ -9,6 +9,9 @@ import * as Stores from "@interlock/redis/stores"
 import { audit, layerMemory as auditMemory, auditText } from "@interlock/stages/audit"
 import { budget, layer as budgets } from "@interlock/stages/budget"
 import { cache } from "@interlock/stages/cache"
+import { Embedder, layerHashed, layerMany } from "@interlock/stages/cache/embedder"
+import { layerEqualText, layer as semanticTier } from "@interlock/stages/cache/semantic"
+import { layerScan } from "@interlock/stages/cache/vectorIndex"
 import { checkRequest } from "@interlock/stages/checkRequest"
 import { layer as classifier, classify } from "@interlock/stages/classify"
 import { limit, layer as limits } from "@interlock/stages/limit"
@@ -18,7 +21,7 @@ import { Detector } from "@interlock/stages/redact/detector"
 import { Vault } from "@interlock/stages/redact/vault"
 import { layerBudget as retryBudget, retryWith } from "@interlock/stages/retry"
 import { layerRules, selectModel } from "@interlock/stages/selectModel"
-import { Context, Layer, Redacted } from "effect"
+import { Context, Effect, Layer, Redacted } from "effect"
 
 export const stages = Pipeline.make("reference", { input: [RawPrompt, Caller, Parameters], protocol: Chat.protocol })
   .use(audit)
@@ -38,6 +41,17 @@ export const close = (model: Handler.Handler<never, Part.Part, ModelError.ModelE
 
 const hard = new Set(["code", "maths"])
 
+/** A service has its embedding model here: what is to be embedded at the same time goes to it in one request (`batch.micro`). */
+const embedder = Layer.unwrap(
+  Effect.map(Embedder, ({ dimension, embed, name }) =>
+    layerMany({
+      name,
+      dimension,
+      embedMany: (texts) => Effect.forEach(texts, (text) => Effect.map(embed(text), (vector) => Array.from(vector)))
+    })
+  )
+).pipe(Layer.provide(layerHashed()))
+
 /** Everything the stages ask for, over the given stores. */
 export const servicesOn = <E>(stores: Layer.Layer<Stores.Stores, E>) =>
   Layer.mergeAll(
@@ -46,6 +60,8 @@ export const servicesOn = <E>(stores: Layer.Layer<Stores.Stores, E>) =>
     classifier,
     Detector.layer,
     promptCachePlanner(),
+    semanticTier({ alpha: 0.05 }).pipe(Layer.provide([embedder, layerScan()])),
+    layerEqualText,
     layerRules({
       rules: [
         {
