@@ -46,6 +46,7 @@ import {
 } from "@interlock/model"
 import { Context, Effect, Schema, Stream } from "effect"
 import { mapParameters } from "./internal/redact/parameters.ts"
+import { secretField } from "./internal/redact/secrets.ts"
 import { Detector, merge, type Span } from "./redact/detector.ts"
 import * as Placeholder from "./redact/placeholder.ts"
 import { Policy, type Settings } from "./redact/policy.ts"
@@ -346,10 +347,6 @@ const replace = Effect.fnUntraced(function* (
 
 const strategyOf = (policy: Settings, type: string) =>
   type === Placeholder.literal ? "placeholder" : (policy.strategies[type] ?? "placeholder")
-
-/** Fields whose whole value is a secret. */
-const secretField =
-  /(?:password|passwd|passphrase|pwd|secret|api[_ -]?key|(?:access|auth|refresh|bearer|id)[_ -]?token|private[_ -]?key|secret[_ -]?key|client[_ -]?secret|credentials?|authorization)$/i
 
 /** The spans of a text, from those of the text with its field's name before it: merged, kept ones out, look-alikes in. */
 const settle = (

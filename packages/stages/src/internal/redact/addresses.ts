@@ -2,7 +2,8 @@
 import type { Found } from "./secrets.ts"
 import { matches, type Window } from "./windows.ts"
 
-const name = "[\\p{Lu}\\d][\\p{L}\\p{M}\\d.’'-]*"
+/** Of bounded length, as every word here: a text without spaces must not be read again from each of its numbers. */
+const name = "[\\p{Lu}\\d][\\p{L}\\p{M}\\d.’'-]{0,40}"
 const streetWords =
   "Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|Boulevard|Blvd|Court|Ct|Place|Pl|Square|Sq|Terrace|Way|Highway|Hwy|Parkway|Pkwy|Crescent|Close|Alley|Flats|Trail|Circle|Estates?|Isle|Islands?|Station|Junctions?|Plaza|Loop|Crossing|Ridge|Mills?|Route|Expressway|Heights|Track|Turnpike|Viaduct|Walk|Wells|Ways|Underpass|Throughway|Summit|Springs?|Squares|Shores?|Row|Port|Pass(?:age)?|Mews|Manors?|Lodge|Locks?|Knolls?|Keys?|Inlet|Hollow|Hills?|Harbors?|Groves?|Greens?|Glens?|Gateway|Gardens?|Freeway|Fort|Forks?|Forges?|Forest|Fords?|Fields?|Ferry|Falls|Extensions?|Drives|Dam|Dale|Curve|Crest|Creek|Courts|Corners?|Common|Club|Cliffs?|Centers?|Causeway|Canyon|Camp|Bypass|Burgs?|Brooks?|Bridge|Branch|Bottom|Bluffs?|Bend|Beach|Bayou"
 const leading =
@@ -23,7 +24,7 @@ const core = new RegExp(
     // 6750 Koskikatu 25, 5112 39 Rue Ibn El-Jazzar, 742 Evergreen Terrace
     `(?<![\\w.,:/$€£-])\\d{1,5}[A-Za-z]?,? (?:\\d{1,5}[a-z]? )?(?:${name} ){0,4}(?:${streetWords})\\b\\.?(?: ?\\d{1,5}(?![\\d-])[a-z]?)?`,
     `(?<![\\w.,:/$€£-])(?:\\d{1,5}[A-Za-z]?,? ){0,2}${leading} (?:(?:de|del|della|di|du|da|do|des|la|le|les|el|van|der) )*(?:${name})(?: (?:(?:de|del|della|di|du|da|do|des|la|le|les|el) )*${name}){0,4}(?:,? ?\\d{1,5}(?![\\d-])[a-z]?)?`,
-    `(?<![\\w.,:/$€£-])(?:\\d{1,5} )?(?:${name} ){0,2}[\\p{L}\\p{M}’'-]{3,}${endings},? \\d{1,5}[a-zA-Z]?(?![\\w-])\\.?`,
+    `(?<![\\w.,:/$€£-])(?:\\d{1,5} )?(?:${name} ){0,2}[\\p{L}\\p{M}’'-]{3,40}${endings},? \\d{1,5}[a-zA-Z]?(?![\\w-])\\.?`,
     `(?<![\\w.,:/$€£-])\\d{3,5} (?:${name} ){1,4}\\d{1,4}[a-zA-Z]?(?![\\w-])`,
     // 17693 Király u. 15., 6614 Luite tee 87
     `(?<![\\w.,:/$€£-])(?:\\d{1,5} )?(?:${name} ){1,3}${lowerWords} \\d{1,5}[a-zA-Z]?(?![\\w-])\\.?`
@@ -216,7 +217,7 @@ const corner = new RegExp(
   "gu"
 )
 const line =
-  /[ ,]*(?:\r?\n[\s>?*|-]*|[ ,]+(?=(?:Apt|Suite|Unit)\.? \d))(?:((?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor|Room|Box|P\.?O\.? Box)\.? ?#?\d+[A-Z]?)|([\p{Lu}][\p{L}\p{M}.’'()-]*(?:[ -](?:[\p{Lu}][\p{L}\p{M}.’'()-]*|de|del|la|nad|na|am|an|der|u|ob|y|v|i|ten|le|les|sur|of|the|\d)){0,4}|nan)(?:,)?(?: ([A-Z]{2}|nan))?(?: (\d{3} \d{2}|\d{4,6}(?:-\d{4})?))?|(\d{4,6}|\d{3} \d{2}|[A-Z]{1,2}-?\d{3,6}))(?=[ \t]*(?:[\r\n,]|$))/uy
+  /[ ,]*(?:\r?\n[\s>?*|-]*|[ ,]+(?=(?:Apt|Suite|Unit)\.? \d))(?:((?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor|Room|Box|P\.?O\.? Box)\.? ?#?\d+[A-Z]?)|([\p{Lu}][\p{L}\p{M}.’'()-]{0,40}(?:[ -](?:[\p{Lu}][\p{L}\p{M}.’'()-]{0,40}|de|del|la|nad|na|am|an|der|u|ob|y|v|i|ten|le|les|sur|of|the|\d)){0,4}|nan)(?:,)?(?: ([A-Z]{2}|nan))?(?: (\d{3} \d{2}|\d{4,6}(?:-\d{4})?))?|(\d{4,6}|\d{3} \d{2}|[A-Z]{1,2}-?\d{3,6}))(?=[ \t]*(?:[\r\n,]|$))/uy
 
 /** The lines of an address below its street: each is a field of its own. Returns where they end. */
 const block = (text: string, from: number, out: Array<Found>): number => {

@@ -66,6 +66,18 @@ add(
   cardContext,
   0.98
 )
+// In groups by other signs, by two spaces, by the end of a line, in bold; and digit by digit.
+add(
+  "CREDIT_CARD",
+  "(?:\\d{4}([ -]{2,3}|[._/]|\\*\\* ?\\*\\*)\\d{4}\\1\\d{4}\\1\\d{4}|\\d{4}(?:[ -]|\\s{1,4}>? ?)\\d{4}(?:[ -]|\\s{1,4}>? ?)\\d{4}(?:[ -]|\\s{1,4}>? ?)\\d{4}|\\d(?:[ -]\\d){14,18})",
+  0.85,
+  (id, written) => {
+    const digits = id.replace(/\D/g, "")
+    return cardBrand.test(digits) && Check.luhn(digits) && (written.match(/\n/g) ?? []).length <= 1
+  },
+  cardContext,
+  0.98
+)
 add("CREDIT_CARD", "\\d{12,19}", 0.2, (id) => Check.luhn(id) && !Check.uniform(id), cardContext, 0.8)
 
 const ibanLengths: { readonly [country: string]: number } = Object.fromEntries(
@@ -112,9 +124,14 @@ const ibanLetters: { readonly [country: string]: RegExp } = {
   TN: /^\d{20}$/,
   XK: /^\d{16}$/
 }
+/** What may stand between the groups of an IBAN: a space, a hyphen, a full stop, a line, a no-break space, the end of a line. */
+const isGap = (code: number): boolean =>
+  code === 32 || code === 45 || code === 46 || code === 95 || code === 0xa0 || code === 13
+
 /** The end of an IBAN that begins at `start`, or -1. */
 export const ibanEnd = (text: string, start: number): number => {
-  const check = text.charCodeAt(start + 2)
+  const third = text.charCodeAt(start + 2)
+  const check = third === 32 ? text.charCodeAt(start + 3) : third
   if (check < 48 || check > 57 || text.charCodeAt(start) < 65) return -1
   const length = ibanLengths[text.slice(start, start + 2).toUpperCase()]
   if (length === undefined) return -1
@@ -127,11 +144,15 @@ export const ibanEnd = (text: string, start: number): number => {
     else if (code >= 97 && code <= 122) {
       lower = true
       compact += (text[i] as string).toUpperCase()
-    } else if ((code === 32 || code === 45 || code === 0xa0) && compact.length % 4 === 0) continue
+    } else if (isGap(code) && text.charCodeAt(i - 1) > 32 && (compact.length % 4 === 0 || compact.length === 2))
+      continue
+    else if (code === 10 && (i === end || (i === end + 1 && text.charCodeAt(end) === 13)) && compact.length % 4 === 0)
+      continue
     else return -1
     end = i + 1
   }
-  if (compact.length !== length || (lower && /[A-Z]/.test(text.slice(start, end)))) return -1
+  if (compact.length !== length || (lower && /[A-Z]/.test(text.slice(start, end)) && !/^..\d+$/.test(compact)))
+    return -1
   const after = text.charCodeAt(end)
   if ((after >= 48 && after <= 57) || (after >= 65 && after <= 90) || (after >= 97 && after <= 122)) return -1
   if (!/^[A-Z]{2}\d{2}/.test(compact)) return -1
@@ -615,7 +636,10 @@ export const identifiersAt: ReadonlyArray<ReadonlyArray<Identifier>> = Array.fro
   identifiers.filter((row) => row.beginnings.has(i))
 )
 
-const address = /[\dA-Fa-f:.]+/y
+const address = /[\dA-Fa-f:.]{2,64}/y
+/** What a server listens on says nothing about anybody. */
+const listening = new Set(["127.0.0.1", "0.0.0.0"])
+const four = /^\d{1,3}(?:\.\d{1,3}){3}(?=:\d{1,5}$)/
 /** The end and confidence of an IP address (with its prefix length) at `start`, or `undefined`. */
 export const ipAt = (text: string, start: number): { readonly end: number; readonly alone: number } | undefined => {
   address.lastIndex = start
@@ -623,6 +647,9 @@ export const ipAt = (text: string, start: number): { readonly end: number; reado
   if (match === null) return undefined
   let found = match[0]
   while (found.endsWith(".") || (found.endsWith(":") && !found.endsWith("::"))) found = found.slice(0, -1)
+  const withPort = four.exec(found)?.[0]
+  if (withPort !== undefined && listening.has(withPort)) return undefined
+  found = withPort ?? found
   const six = found.includes(":")
   if (six ? !isIPv6(found) : !isIPv4(found)) return undefined
   let end = start + found.length

@@ -78,7 +78,8 @@ const validSomewhere = (written: string, digits: number): boolean => {
 
 export const phones = (text: string, windows: ReadonlyArray<Window>, out: Array<Found>, minimum: number): void => {
   if (windows.length === 0) return
-  const taken = out.filter((span) => span.confidence >= Math.max(minimum, 0.5))
+  const taken = out.filter((span) => span.confidence >= Math.max(minimum, 0.5)).sort((a, b) => a.start - b.start)
+  let first = 0
   for (const match of text.matchAll(candidate)) {
     const written = match[0]
     const digits = written.replace(/\D/g, "")
@@ -86,12 +87,15 @@ export const phones = (text: string, windows: ReadonlyArray<Window>, out: Array<
     const start = match.index
     let end = start + written.length
     // A piece of it may look like something else, such as a number of a tax office; a sure one, or one that reaches out, stays.
+    while (first < taken.length && (taken[first] as Found).end <= start) first++
     const other = (span: Found) =>
-      span.start < end &&
       start < span.end &&
       span.type !== "TR_PHONE_NUMBER" &&
       !(written.startsWith("+") && start < span.start && span.end <= end && span.confidence < 0.9)
-    if (taken.some(other)) continue
+    let isOther = false
+    for (let i = first; !isOther && i < taken.length && (taken[i] as Found).start < end; i++)
+      isOther = other(taken[i] as Found)
+    if (isOther) continue
     let international =
       written.startsWith("+") || written.startsWith("(+") || (written.startsWith("00") && digits.length > 9)
     const before = text.slice(Math.max(0, start - 48), start)

@@ -6,9 +6,9 @@ import { chinese } from "./chinese.ts"
 import { dates } from "./dates.ts"
 import { ibanEnd, identifiersAt, ipAt } from "./identifiers.ts"
 import { phones } from "./phones.ts"
-import { connections, type Found, markedKeyEnd, mayBeginKey, namedSecrets, privateKeys } from "./secrets.ts"
-import { seen } from "./seen.ts"
-import { Cut, EastAsian, traitsOf } from "./traits.ts"
+import { besideKey, connections, type Found, markedKeyEnd, mayBeginKey, namedSecrets, privateKeys } from "./secrets.ts"
+import { type Seen, seen } from "./seen.ts"
+import { Cut, EastAsian, Escape, type Traits, traitsOf } from "./traits.ts"
 import { windowsOfDigits } from "./windows.ts"
 import { words } from "./words.ts"
 
@@ -44,31 +44,21 @@ const separators = /[\s.\-/_:]/g
 export const scan = (text: string, options: ScanOptions = {}): ReadonlyArray<Found> => {
   const minimum = options.minimumConfidence ?? 0.5
   const only = options.types === undefined ? undefined : new Set(options.types)
-  const found: Array<Found> = []
-  const { bits, runs, codeSigns } = traitsOf(text)
-  structured(text, runs, found, minimum, only)
-  const windows = windowsOfDigits(text, runs)
-  dates(text, runs, found)
-  if (only === undefined || wordTypes.some((type) => only.has(type))) {
-    addresses(text, runs, windows, found, minimum)
-    words(text, codeSigns, found, minimum)
-    firmAbove(text, found)
-    if (bits & EastAsian) chinese(text, found)
-  }
-  // Last, because numbers of what was found need not be tried as telephones.
-  phones(text, windows, found, minimum)
-  const whole = bits & Cut ? seen(text) : undefined
+  const named = only === undefined || wordTypes.some((type) => only.has(type))
+  const traits = traitsOf(text)
+  const found = find(text, traits, minimum, only, named)
+  const whole = traits.bits & (Cut | Escape) || mayBeMail.test(text) ? seen(text) : undefined
   if (whole !== undefined) {
-    const hidden: Array<Found> = []
-    const hiddenRuns = traitsOf(whole.text).runs
-    structured(whole.text, hiddenRuns, hidden, minimum, only)
-    phones(whole.text, windowsOfDigits(whole.text, hiddenRuns), hidden, minimum)
-    for (const span of hidden) {
+    for (const span of found) span.start = afterEscape(text, whole, span.start)
+    for (const span of find(whole.text, traitsOf(whole.text), minimum, only, named && whole.words)) {
       const start = whole.from[span.start] as number
-      const end = (whole.from[span.end - 1] as number) + 1
-      if (end - start > span.end - span.start || whole.text.slice(span.start, span.end) !== text.slice(start, end)) {
+      const end = whole.to[span.end - 1] as number
+      if (
+        whole.words ||
+        end - start > span.end - span.start ||
+        whole.text.slice(span.start, span.end) !== text.slice(start, end)
+      )
         found.push({ ...span, start, end })
-      }
     }
   }
   const wanted = only === undefined ? found : found.filter((span) => only.has(span.type))
@@ -76,26 +66,86 @@ export const scan = (text: string, options: ScanOptions = {}): ReadonlyArray<Fou
   return resolve(wanted.filter((span) => span.confidence >= minimum))
 }
 
+/** A sign of mail's way of writing: a line cut by `=`, or a sign as its number. */
+const mayBeMail = /=(?:\r?\n|40|C3)/
+
+/** What is found in a text as it is written. */
+const find = (
+  text: string,
+  { bits, codeSigns, runs }: Traits,
+  minimum: number,
+  only: ReadonlySet<string> | undefined,
+  named: boolean
+): Array<Found> => {
+  const found: Array<Found> = []
+  structured(text, runs, found, minimum, only)
+  const windows = windowsOfDigits(text, runs)
+  dates(text, runs, found)
+  if (named) {
+    addresses(text, runs, windows, found, minimum)
+    words(text, codeSigns, found, minimum)
+    firmAbove(text, found)
+    if (bits & EastAsian) chinese(text, found)
+  }
+  // Last, because numbers of what was found need not be tried as telephones.
+  phones(text, windows, found, minimum)
+  return found
+}
+
+/** A span may not begin inside of what stands for white space: `\nalice@example.com` in JSON is an address after a line break. */
+const afterEscape = (text: string, whole: Seen, start: number): number => {
+  if (text.charCodeAt(start - 1) !== 92 && text.charCodeAt(start - 1) !== 37 && text.charCodeAt(start - 2) !== 37)
+    return start
+  let low = 0
+  let high = whole.from.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((whole.to[middle] as number) <= start) low = middle + 1
+    else high = middle
+  }
+  return (whole.from[low] ?? start) < start && /\s/.test(whole.text[low] as string) ? (whole.to[low] as number) : start
+}
+
 const lineOfNames =
   /^[ \t>?*|-]*((?:\p{Lu}[\p{L}\p{M}\p{N}.'’&-]*|and|of|&)(?: (?:\p{Lu}[\p{L}\p{M}\p{N}.'’&-]*|and|of|&)){0,5})[ \t]*$/u
+
+/** Where the last line ends before `start`, if that is no more than `reach` away; or -1. */
+const lastBreak = (text: string, start: number, reach: number): number => {
+  for (let at = start - 1; at >= 0 && start - at <= reach; at--) if (text.charCodeAt(at) === 10) return at
+  return -1
+}
 
 /** The line above an address is a firm where it is not a person, and where another line, of a person, stands above it. */
 const firmAbove = (text: string, found: Array<Found>): void => {
   const firms: Array<Found> = []
-  for (const span of found) {
-    if (span.type !== "STREET_ADDRESS") continue
-    const end = text.lastIndexOf("\n", span.start - 1)
-    if (end < 1 || span.start - end > 8 || /[\p{L}\p{N}]/u.test(text.slice(end, span.start))) continue
-    const begin = text.lastIndexOf("\n", end - 1) + 1
-    if (begin === 0 || end - begin > 80) continue
+  const streets = found.filter(({ type }) => type === "STREET_ADDRESS")
+  if (streets.length === 0) return
+  const sure = found.filter(({ confidence }) => confidence >= 0.5).sort((a, b) => a.start - b.start)
+  for (const span of streets) {
+    const end = lastBreak(text, span.start, 8)
+    if (end < 1 || /[\p{L}\p{N}]/u.test(text.slice(end, span.start))) continue
+    const begin = lastBreak(text, end, 81) + 1
+    if (begin === 0) continue
     const match = lineOfNames.exec(text.slice(begin, end))
     if (match === null) continue
     const start = begin + match[0].indexOf(match[1] as string)
     const firm = { start, end: start + (match[1] as string).length, type: "ORGANIZATION", confidence: 0.6 }
-    const taken = found.some((each) => each.start <= firm.start && firm.end <= each.end && each.confidence >= 0.5)
-    if (!taken) firms.push(firm)
+    if (!isInside(sure, firm)) firms.push(firm)
   }
   found.push(...firms)
+}
+
+/** Whether one of the spans, which are sorted by where they begin, covers another. The few that begin just before it are looked at. */
+const isInside = (sorted: ReadonlyArray<Found>, { end, start }: Found): boolean => {
+  let low = 0
+  let high = sorted.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((sorted[middle] as Found).start <= start) low = middle + 1
+    else high = middle
+  }
+  for (let i = low - 1; i >= 0 && i >= low - 16; i--) if ((sorted[i] as Found).end >= end) return true
+  return false
 }
 
 const structured = (
@@ -154,6 +204,7 @@ const structured = (
       const stop = markedKeyEnd(text, i)
       if (stop > 0 && !isAlphanumeric(text.charCodeAt(stop))) {
         out.push({ start: i, end: stop, type: text.startsWith("eyJ", i) ? "JWT" : "API_KEY", confidence: 0.95 })
+        if (/^A[KS]IA/.test(text.slice(i, i + 4))) besideKey(text, stop, out)
         i = stop
         continue
       }
@@ -233,26 +284,55 @@ const urls = (text: string, out: Array<Found>): void => {
 
 const local = /[\p{Script=Latin}\p{Script=Cyrillic}\p{Script=Greek}\p{N}._%+'-]/u
 const domain =
-  /(?:[\p{Script=Latin}\p{Script=Cyrillic}\p{N}](?:[\p{Script=Latin}\p{Script=Cyrillic}\p{N}-]{0,62})\.)+(?:xn--[a-z0-9-]{2,59}|[\p{Script=Latin}\p{Script=Cyrillic}]{2,24})/uy
+  /(?:[\p{Script=Latin}\p{Script=Cyrillic}\p{Script=Greek}\p{N}](?:[\p{Script=Latin}\p{Script=Cyrillic}\p{Script=Greek}\p{N}-]{0,62})\.)+(?:xn--[a-z0-9-]{2,59}|[\p{Script=Latin}\p{Script=Cyrillic}\p{Script=Greek}]{2,24})/uy
+/** Domains in scripts without spaces end in a name that is known; others in letters of their script. */
+const foreignDomain =
+  /(?:[\p{L}\p{M}\p{N}](?:[\p{L}\p{M}\p{N}-]{0,30})\.){1,4}(?:中国|中國|公司|网络|網絡|网址|在线|商城|香港|台灣|台湾|한국|닷컴|みんな|ストア|[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Devanagari}\p{Script=Bengali}\p{Script=Tamil}\p{Script=Thai}\p{Script=Georgian}\p{Script=Armenian}]{2,16})/uy
+const addressLiteral = /\[(?:IPv6:[\da-f:.]{2,45}|\d{1,3}(?:\.\d{1,3}){3})\]/iy
+
+/** The end of the domain at `start`, or -1. */
+const domainEnd = (text: string, start: number): number => {
+  const code = text.charCodeAt(start)
+  const tried = code === 91 ? [addressLiteral] : [domain, foreignDomain]
+  for (const expression of tried) {
+    expression.lastIndex = start
+    const match = expression.exec(text)
+    if (match !== null) return start + match[0].length
+  }
+  return -1
+}
+
+/** `alice (at) example (dot) com`. */
+const spelled =
+  /[\w.+-]{1,64} ?[[({<] ?(?:at|@) ?[\])}>] ?[\w-]{1,63}(?:(?: ?[[({<] ?(?:dot|\.) ?[\])}>] ?|\.)[\w-]{2,63}){1,4}/gi
+
+/** Where `@` stands, and `%40`. */
+const signs = (text: string): ReadonlyArray<number> => {
+  const out: Array<number> = []
+  for (let at = text.indexOf("@"); at >= 0; at = text.indexOf("@", at + 1)) out.push(at)
+  const plain = out.length
+  for (let at = text.indexOf("%40"); at >= 0; at = text.indexOf("%40", at + 1)) out.push(at)
+  return plain === out.length ? out : out.sort((a, b) => a - b)
+}
 
 const emails = (text: string, out: Array<Found>): void => {
-  for (let at = nextAt(text, 0); at >= 0; at = nextAt(text, at + 1)) {
+  const add = (start: number, end: number) => out.push({ start, end, type: "EMAIL_ADDRESS", confidence: 0.97 })
+  for (const at of signs(text)) {
     const width = text[at] === "%" ? 3 : 1
     let start = at
     while (start > 0 && at - start < 64 && local.test(text[start - 1] as string)) start--
     while (start < at && /['.%-]/.test(text[start] as string)) start++
+    if (start === at && text[at - 1] === '"') {
+      const quote = text.lastIndexOf('"', at - 2)
+      if (quote >= 0 && at - quote < 66 && at - quote > 2 && !/[\r\n:,{}[\]]/.test(text.slice(quote, at))) start = quote
+    }
     if (start === at) continue
-    domain.lastIndex = at + width
-    const match = domain.exec(text)
-    if (match === null) continue
-    out.push({ start, end: at + width + match[0].length, type: "EMAIL_ADDRESS", confidence: 0.97 })
+    const end = domainEnd(text, at + width)
+    if (end >= 0) add(start, end)
   }
-}
-
-const nextAt = (text: string, from: number): number => {
-  const plain = text.indexOf("@", from)
-  const escaped = text.indexOf("%40", from)
-  return plain < 0 ? escaped : escaped < 0 ? plain : Math.min(plain, escaped)
+  if (/[[({<] ?(?:at|@) ?[\])}>]/i.test(text)) {
+    for (const match of text.matchAll(spelled)) add(match.index, match.index + match[0].length)
+  }
 }
 
 /** Types that a policy may well leave in clear: they never give their name to a span that covers something else too. */

@@ -2,16 +2,18 @@
 
 /** Han, kana or hangul. */
 export const EastAsian = 1
-/** A sign that a reader does not see or does not mind inside a word, or a full-width form. */
+/** A sign that a reader does not see or does not mind inside a word, or one that looks like a plain one. */
 export const Cut = 2
 const Digit = 4
 /** A sign that code is full of, and prose is not. */
 const CodeSign = 8
+/** A sign that something is written in another way: as in JSON, in a URL, in HTML, in mail. */
+export const Escape = 16
 
 const scripts = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}ー]/u
 const cut =
   // biome-ignore lint/suspicious/noMisleadingCharacterClass: the marks are meant one by one
-  /[\u0300-\u036f\u00ad\u180e\u200b-\u200f\u2060-\u2064\u20d0-\u20ff\ufe00-\ufe0f\ufeff\p{Extended_Pictographic}\p{Emoji_Modifier}\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff20]/u
+  /[\u0300-\u036f\u00ad\u115f\u1160\u180e\u200b-\u200f\u2010-\u2015\u202a-\u202e\u2060-\u2064\u2066-\u2069\u20d0-\u20ff\u2212\u3164\ufe00-\ufe0f\ufeff\uffa0\p{Extended_Pictographic}\p{Emoji_Modifier}\p{Nd}\p{Zs}\uff01-\uff5e]/u
 
 const table = new Uint8Array(65536)
 for (let code = 0x80; code < 65536; code++) {
@@ -19,15 +21,16 @@ for (let code = 0x80; code < 65536; code++) {
   if (cut.test(char)) table[code] = Cut
   else if (scripts.test(char)) table[code] = EastAsian
 }
-// The first halves of pairs: of emoji, and of rare characters of Chinese.
-for (let code = 0xd83c; code <= 0xd83e; code++) table[code] = Cut
+// The first halves of pairs: of letters and digits of mathematics, of emoji, of tags, and of rare characters of Chinese.
+for (const code of [0xd835, 0xd83c, 0xd83d, 0xd83e, 0xdb40]) table[code] = Cut
 for (let code = 0xd840; code <= 0xd888; code++) table[code] = EastAsian
 for (let code = 48; code <= 57; code++) table[code] = Digit
 
 for (const sign of "{};=<>([`") table[sign.charCodeAt(0)] = CodeSign
+for (const sign of "\\%&") table[sign.charCodeAt(0)] = Escape
 
 export interface Traits {
-  /** `EastAsian`, `Cut`, `Digit` and others, as bits. */
+  /** `EastAsian`, `Cut`, `Escape` and others, as bits. */
   readonly bits: number
   /** Where the runs of digits begin and end, one after the other. */
   readonly runs: ReadonlyArray<number>

@@ -519,10 +519,9 @@ const repeated = (text: string, list: ReadonlyArray<Token>, out: ReadonlyArray<F
   }
   if (pieces.size === 0) return
   const hashes = new Set([...pieces].map((piece) => hashOf(piece.toLowerCase())))
-  for (const token of list) {
+  for (const token of uncovered(list, people, 0)) {
     if (token.shape !== "T" || !hashes.has(token.hash) || !pieces.has(text.slice(token.start, token.end))) continue
     if (token.flag & Stop && sentenceStart(text, token.start)) continue
-    if (people.some((span) => span.start <= token.start && token.end <= span.end)) continue
     push(token.start, token.end, "PERSON", 0.6)
   }
 }
