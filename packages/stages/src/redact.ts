@@ -44,10 +44,10 @@ import {
   SafePrompt,
   type SafeText
 } from "@interlock/model"
-import { Context, Effect, Schema, Stream } from "effect"
+import { Cause, Context, Effect, Schema, Stream } from "effect"
 import { mapParameters } from "./internal/redact/parameters.ts"
 import { secretField } from "./internal/redact/secrets.ts"
-import { Detector, merge, type Span } from "./redact/detector.ts"
+import { Detector, isSpan, merge, type Span } from "./redact/detector.ts"
 import * as Placeholder from "./redact/placeholder.ts"
 import { Policy, type Settings } from "./redact/policy.ts"
 import { type Numbered, type Value, Vault, type VaultError } from "./redact/vault.ts"
@@ -221,6 +221,14 @@ const redactPrompt = Effect.fnUntraced(function* (
     texts.add(text, field)
     return text
   })
+  for (const { content } of allowed.content) {
+    if (typeof content === "string") continue
+    const parts: ReadonlyArray<{ readonly type: string; readonly text?: string }> = content
+    for (const [i, { text, type }] of parts.entries()) {
+      const next = parts[i + 1]
+      if (type === "text" && next?.type === "text" && text && next.text) texts.neighbours.push([text, next.text])
+    }
+  }
   const { rewrite, counts } = yield* replace(texts, session, policy)
   const rewritten = mapPrompt(allowed, (text, field) => safe(rewrite(text, field)))
   return { prompt: rewritten, counts }
@@ -259,6 +267,8 @@ const redactSettings = Effect.fnUntraced(function* (
 })
 
 interface Texts {
+  /** Texts that follow each other as parts of one message: a value may be cut between them. */
+  readonly neighbours: Array<readonly [text: string, next: string]>
   readonly all: Map<string, { readonly text: string; readonly field: string; spans: ReadonlyArray<Span> }>
   readonly add: (text: string, field: string) => void
 }
@@ -266,6 +276,7 @@ interface Texts {
 const makeTexts = (): Texts => {
   const all: Texts["all"] = new Map()
   return {
+    neighbours: [],
     all,
     add: (text, field) => {
       if (text !== "") all.set(`${field}\0${text}`, { text, field, spans: [] })
@@ -273,16 +284,23 @@ const makeTexts = (): Texts => {
   }
 }
 
+/** What fails, and what breaks too, refuses the call; the cause goes no further, since it may hold the text. */
+const orRefuse = <A, E, R>(run: () => Effect.Effect<A, E, R>, refusal: (error: E | undefined) => RedactError) =>
+  Effect.catchCause(Effect.suspend(run), (cause) =>
+    Cause.hasInterruptsOnly(cause)
+      ? Effect.interrupt
+      : Effect.fail(refusal(cause.reasons.find(Cause.isFailReason)?.error))
+  )
+
 const detect = Effect.fnUntraced(function* (text: string, policy: Settings) {
   const detector = yield* Detector
-  return yield* Effect.mapError(
-    detector.detect(text, { minimumConfidence: policy.minimumConfidence }),
-    () =>
-      new RedactError({
-        reason: new DetectorFailed({ detector: detector.name }),
-        message: `The detector "${detector.name}" failed, so the call was refused and nothing was sent; see its own log, or take it out of the layer`
-      })
-  )
+  const failed = () =>
+    new RedactError({
+      reason: new DetectorFailed({ detector: detector.name }),
+      message: `The detector "${detector.name}" failed, so the call was refused and nothing was sent; see its own log, or take it out of the layer`
+    })
+  const spans = yield* orRefuse(() => detector.detect(text, { minimumConfidence: policy.minimumConfidence }), failed)
+  return spans.every((span) => isSpan(span, text)) ? spans : yield* failed()
 })
 
 /** First every text is scanned, then all values are numbered at once; the answer writes a text anew. */
@@ -298,6 +316,14 @@ const replace = Effect.fnUntraced(function* (
   for (const each of texts.all.values()) {
     const lead = each.field === "" ? "" : `${each.field}: `
     each.spans = settle(each.text, each.field, yield* detect(lead + each.text, policy), lead.length, policy)
+  }
+  for (const [text, next] of texts.neighbours) {
+    const before = text.slice(-reach)
+    for (const span of yield* detect(before + next.slice(0, reach), policy)) {
+      if (span.start >= before.length || span.end <= before.length) continue
+      cut(texts, text, { ...span, start: text.length - before.length + span.start, end: text.length }, policy)
+      cut(texts, next, { ...span, start: 0, end: span.end - before.length }, policy)
+    }
   }
   const counts: { [type: string]: number } = {}
   const wanted = new Map<string, Value>()
@@ -315,12 +341,12 @@ const replace = Effect.fnUntraced(function* (
       if (strategy === "placeholder") wanted.set(`${type}\0${value}`, { type, value })
     }
   }
-  const numbered = yield* Effect.mapError(
-    session.assign([...wanted.values()]),
+  const numbered = yield* orRefuse(
+    () => session.assign([...wanted.values()]),
     (error) =>
       new RedactError({
         reason: new VaultFailed(),
-        message: `The vault failed, so the call was refused and nothing was sent: ${error.message}`
+        message: `The vault failed, so the call was refused and nothing was sent: ${error?.message ?? "it broke"}`
       })
   )
   const placeholders = new Map<string, string>()
@@ -345,8 +371,22 @@ const replace = Effect.fnUntraced(function* (
   return { rewrite, counts }
 })
 
+/** How much of two texts that follow each other is looked at together. */
+const reach = 512
+
+/** Adds a piece of a value that the text and its neighbour share. */
+const cut = (texts: Texts, text: string, span: Span, policy: Settings): void => {
+  const entry = texts.all.get(`\0${text}`)
+  const type = typeName(span.type)
+  if (entry !== undefined && strategyOf(policy, type) !== "keep")
+    entry.spans = merge([...entry.spans, { ...span, type }])
+}
+
 const strategyOf = (policy: Settings, type: string) =>
   type === Placeholder.literal ? "placeholder" : (policy.strategies[type] ?? "placeholder")
+
+/** One word, or a phrase of a few. */
+const secretValue = /^\S{3,65536}$|^\S{1,64}(?: \S{1,64}){1,7}$/
 
 /** The spans of a text, from those of the text with its field's name before it: merged, kept ones out, look-alikes in. */
 const settle = (
@@ -364,7 +404,7 @@ const settle = (
     if (end > start && strategyOf(policy, type) !== "keep")
       spans.push({ start, end, type, confidence: span.confidence })
   }
-  if (secretField.test(field) && /^\S{4,4096}$/.test(text) && strategyOf(policy, "SECRET") !== "keep") {
+  if (secretField.test(field) && secretValue.test(text) && strategyOf(policy, "SECRET") !== "keep") {
     spans.push({ start: 0, end: text.length, type: "SECRET", confidence: 0.9 })
   }
   const open = policy.shape.open
@@ -404,10 +444,13 @@ const allowFiles = (prompt: Prompt.Prompt, policy: Settings): Effect.Effect<Prom
   const allow = (file: Prompt.FilePart): Effect.Effect<Prompt.FilePart, RedactError> =>
     ask === "refuse"
       ? Effect.fail(refuse(file))
-      : Effect.matchEffect(ask(file), {
-          onFailure: () => Effect.fail(refuse(file)),
-          onSuccess: (answer) => (answer === undefined ? Effect.fail(refuse(file)) : Effect.succeed(answer))
-        })
+      : Effect.flatMap(
+          orRefuse(
+            () => ask(file),
+            () => refuse(file)
+          ),
+          (answer) => (answer === undefined ? Effect.fail(refuse(file)) : Effect.succeed(answer))
+        )
   return Effect.map(
     Effect.forEach(prompt.content, (message) =>
       typeof message.content === "string" || message.role === "tool"
@@ -432,7 +475,8 @@ const mapPrompt = <Text extends string>(
     if (typeof value === "string") return f(value, field)
     if (typeof value === "number" || typeof value === "bigint") {
       const text = String(value)
-      if (text.length < 6) return value
+      // Short numbers say nothing, unless their field does: a PIN.
+      if (text.length < (secretField.test(field) ? 3 : 6)) return value
       const written: string = f(text, field)
       return written === text ? value : written
     }

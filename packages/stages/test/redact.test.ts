@@ -1,3 +1,4 @@
+import { inspect } from "node:util"
 import { describe, expect, it } from "@effect/vitest"
 import { Pipeline, Reply } from "@interlock/core"
 import { Caller, Chat, Journal, Parameters, Part, Prompt, RawPrompt, SafePrompt } from "@interlock/model"
@@ -155,6 +156,79 @@ describe("redact", () => {
         .pipe(Effect.provideService(Policy.Policy, Policy.make({ restore: { toolArguments: true, urls: "always" } })))
       expect(always.text).not.toContain("⟦")
     }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("finds a value that is cut between the parts of a message", () =>
+    Effect.gen(function* () {
+      const { chat, seen } = scripted((prompt) => Reply.whole(Part.text(Prompt.text(prompt))))
+      const parts = ["Mail alice@exam", "ple.com and pay by 4111 1111", " 1111 1111 today"].map((text) => ({
+        type: "text" as const,
+        text
+      }))
+      const answer = yield* chat.run(factsOf([{ role: "user", content: parts }]))
+      const safe = JSON.stringify(seen)
+      for (const piece of ["alice", "ple.com", "1111"]) expect(safe).not.toContain(piece)
+      expect(answer.text).toBe(Prompt.text(Prompt.make([{ role: "user", content: parts }])))
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("takes the whole of a field that is a secret, and short numbers where the field says so", () =>
+    Effect.gen(function* () {
+      const { chat, seen } = scripted(echo)
+      const params = { pin: 4821, login: { password: "correct horse battery" }, cvv: "123", page: 4821 }
+      const call = { type: "tool-call" as const, id: "1", name: "f", params, providerExecuted: false }
+      yield* chat.run(factsOf([{ role: "assistant", content: [call] }]))
+      const [part] = seen[0]!.content[0]!.content as ReadonlyArray<typeof call>
+      expect(part?.params).toEqual({
+        pin: "⟦SECRET_1⟧",
+        login: { password: "⟦SECRET_2⟧" },
+        cvv: "⟦SECRET_3⟧",
+        page: 4821
+      })
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect(
+    "fails closed where a detector or a file policy breaks or answers nonsense, and says nothing of the text",
+    () =>
+      Effect.gen(function* () {
+        const { chat, seen } = scripted(echo)
+        const broken = (detect: Detector["Service"]["detect"]) =>
+          Effect.flip(
+            chat
+              .run(factsOf("mail alice@example.com"))
+              .pipe(Effect.provide(Layer.mergeAll(Detector.layerWith({ name: "own", detect }), Vault.layerMemory)))
+          )
+        const span = { type: "PERSON", confidence: 1 }
+        const errors = [
+          yield* broken((text) => {
+            throw new Error(`cannot read ${text}`)
+          }),
+          yield* broken((text) => Effect.die(new Error(`cannot read ${text}`))),
+          yield* broken(() => Effect.succeed([{ ...span, start: 5, end: Number.NaN }])),
+          yield* broken(() => Effect.succeed([{ ...span, start: 9, end: 5 }])),
+          yield* broken(() => Effect.succeed([{ ...span, start: 0, end: 500 }]))
+        ]
+        const file = { type: "file" as const, mediaType: "text/plain", data: "alice@example.com" }
+        errors.push(
+          yield* Effect.flip(
+            chat
+              .run(factsOf([{ role: "user", content: [file] }]))
+              .pipe(
+                Effect.provideService(
+                  Policy.Policy,
+                  Policy.make({ files: (each) => Effect.die(new Error(`cannot read ${String(each.data)}`)) })
+                ),
+                Effect.provide(layer)
+              )
+          )
+        )
+        for (const error of errors) {
+          expect(error._tag).toBe("RedactError")
+          expect(inspect(error, { depth: 9 })).not.toContain("alice")
+        }
+        expect(seen).toEqual([])
+      })
   )
 
   it.effect("knows a URL however Markdown, HTML and JSON write it, and text beside one", () =>

@@ -99,6 +99,15 @@ export const rules: Detector["Service"] = {
 }
 
 /**
+ * Whether a span is a piece of the text. A detector that answers otherwise has failed: what it meant would stay in clear.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isSpan = ({ confidence, end, start }: Span, text: string): boolean =>
+  Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start < end && end <= text.length && confidence >= 0
+
+/**
  * Several detectors as one: all are asked, their spans merged by confidence. One that fails makes the whole fail.
  *
  * @category detectors
@@ -108,7 +117,21 @@ export const merged = (detectors: ReadonlyArray<Detector["Service"]>): Detector[
   name: detectors.map((each) => each.name).join("+"),
   detect: (text, options) =>
     Effect.map(
-      Effect.forEach(detectors, (each) => each.detect(text, options), { concurrency: "unbounded" }),
+      Effect.forEach(
+        detectors,
+        (each) =>
+          Effect.filterOrFail(
+            each.detect(text, options),
+            (spans) => spans.every((span) => isSpan(span, text)),
+            () =>
+              new DetectorError({
+                detector: each.name,
+                message:
+                  "A detector answered with a span that is no piece of the text: offsets are UTF-16, the end exclusive"
+              })
+          ),
+        { concurrency: "unbounded" }
+      ),
       (found) => merge(found.flat())
     )
 })
