@@ -155,13 +155,21 @@ const verifyCommand = Command.make(
           catch: () => failure(`there is no log in ${flags.directory}: give its directory with --directory`)
         })
     })
+    // A log that is gone, or a path with a slip in it, is not a valid log without records.
+    yield* Effect.tryPromise({
+      try: () => stat(join(flags.directory, "segments")),
+      catch: () => failure(`there is no log in ${flags.directory}: give its directory with --directory`)
+    })
     const report = yield* verify({
       disk: Disk.files,
       directory: flags.directory,
       verifier: key.trim(),
       trusted: Option.toArray(flags.checkpoint)
     }).pipe(asFailure)
-    if (flags.json) yield* Console.log(JSON.stringify(report))
+    if (flags.json)
+      yield* Console.log(
+        JSON.stringify({ ...report, verifier: Option.isNone(flags.verifier) ? "from the log" : "given" })
+      )
     else {
       for (const line of describe(report)) yield* Console.log(line)
       if (Option.isNone(flags.verifier))
@@ -176,17 +184,30 @@ const money = (record: CallRecord): string => {
   return costs.length === 0 ? "-" : `$${costs.reduce((sum, cost) => sum + cost, 0).toFixed(6)}`
 }
 
+/**
+ * Text for a terminal: what would steer it (escape sequences, signs that turn the direction of writing) is shown as its number, and
+ * lines after the first are set in, so that none can be taken for a record.
+ */
+const shown = (text: string): string =>
+  text
+    .replaceAll(
+      /(?!\n)[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu,
+      (sign) => `\\u{${(sign.codePointAt(0) ?? 0).toString(16)}}`
+    )
+    .replaceAll("\n", "\n      ")
+const inOneLine = (text: string): string => shown(text.replaceAll("\n", "\\n"))
+
 const row = (record: CallRecord): string => {
   const attempt = record.events.findLast((event) => event._tag === "Attempt")
   return [
     new Date(startOf(record)).toISOString(),
     record.outcome.padEnd(11),
     record.call,
-    record.facts?.tenant ?? "(erased)",
-    record.erased ? "(erased)" : (record.personal.subject ?? "-"),
-    attempt === undefined ? "-" : `${attempt.provider}/${attempt.model}`,
+    inOneLine(record.facts?.tenant ?? "(erased)"),
+    record.erased ? "(erased)" : inOneLine(record.personal.subject ?? "-"),
+    attempt === undefined ? "-" : inOneLine(`${attempt.provider}/${attempt.model}`),
     money(record),
-    record.facts?.error ?? ""
+    inOneLine(record.facts?.error ?? "")
   ]
     .join("  ")
     .trimEnd()
@@ -210,11 +231,11 @@ const values = Flag.Boolean("values").pipe(
 const showCommand = Command.make("show", { ...selection, json, values }, (flags) =>
   select(flags, (record) => {
     const lines = [row(record)]
-    for (const { role, text } of record.personal.prompt ?? []) lines.push(`    ${role}: ${text}`)
-    if (record.personal.answer !== undefined) lines.push(`    answer: ${record.personal.answer}`)
+    for (const { role, text } of record.personal.prompt ?? []) lines.push(`    ${role}: ${shown(text)}`)
+    if (record.personal.answer !== undefined) lines.push(`    answer: ${shown(record.personal.answer)}`)
     if (flags.values)
       for (const [placeholder, value] of Object.entries(record.personal.values ?? {}))
-        lines.push(`    ${placeholder} = ${JSON.stringify(value)}`)
+        lines.push(`    ${placeholder} = ${shown(JSON.stringify(value))}`)
     return Console.log(flags.json ? JSON.stringify(jsonOf(record, flags.values)) : lines.join("\n"))
   })
 ).pipe(Command.withDescription("Print records, with their redacted text"))
@@ -335,23 +356,25 @@ const retainCommand = Command.make(
       Flag.withDescription("Keep segments with records of the last so many days; remove the records of all others")
     )
   },
-  (flags) =>
-    withLog(
+  Effect.fn(function* (flags) {
+    if (flags.days < 0)
+      return yield* failure(
+        `--days is ${flags.days}: give 0 or more, since a negative number would remove the records of today`
+      )
+    const result = yield* withLog(
       flags,
       Effect.gen(function* () {
         const log = yield* AuditLog
         const before = (yield* Clock.currentTimeMillis) - Duration.toMillis(Duration.days(flags.days))
         return yield* log.retain({ before })
       })
-    ).pipe(
-      Effect.flatMap((result) =>
-        say(
-          flags.json,
-          result,
-          `The records of ${result.removed.length} segments were removed; ${result.held.length} more are held.`
-        )
-      )
     )
+    yield* say(
+      flags.json,
+      result,
+      `The records of ${result.removed.length} segments were removed; ${result.held.length} more are held.`
+    )
+  })
 ).pipe(Command.withDescription("Remove the records of old segments; their leaf hashes and signatures stay"))
 
 /**

@@ -19,10 +19,10 @@ const directory = Effect.acquireRelease(
 )
 
 /** A log with two calls, of zoltan and of bob. */
-const fill = (path: string) =>
+const fill = (path: string, subjects: ReadonlyArray<string> = ["zoltan", "bob"]) =>
   Effect.gen(function* () {
     const log = yield* AuditLog
-    for (const subject of ["zoltan", "bob"])
+    for (const subject of subjects)
       yield* log.append({
         kind: "completion",
         call: Entry.id(),
@@ -132,8 +132,37 @@ describe("interlock audit", () => {
       expect((yield* run("erase", ...both, "--tenant", "acme")).errors).toContain("--whole-tenant")
       expect((yield* run("show", ...both)).lines.join("\n")).not.toContain("zoltan")
       expect((yield* run("reapply", ...both, "--json")).json()).toEqual([{ destroyed: 0 }])
-      expect((yield* run("retain", ...both, "--days", "-1", "--json")).json()).toMatchObject([{ held: [] }])
+      const refused = yield* run("retain", ...both, "--days=-1", "--json")
+      expect([Exit.isFailure(refused.exit), refused.lines]).toEqual([true, []])
+      expect((yield* run("retain", ...both, "--days", "0", "--json")).json()).toMatchObject([{ held: [] }])
       expect((yield* run("verify", ...data, "--json")).json()).toMatchObject([{ valid: true }])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("does not call a log valid that is not there, and says whose key it believed", () =>
+    Effect.gen(function* () {
+      const { data, path } = yield* log
+      const verifier = readFileSync(`${path}/data/verifier`, "utf8").trim()
+      expect((yield* run("verify", ...data, "--json")).json()).toMatchObject([{ verifier: "from the log" }])
+      expect((yield* run("verify", ...data, "--verifier", verifier, "--json")).json()).toMatchObject([
+        { verifier: "given" }
+      ])
+      rmSync(`${path}/data/segments`, { recursive: true })
+      const gone = yield* run("verify", ...data, "--verifier", verifier, "--json")
+      expect([Exit.isFailure(gone.exit), gone.lines]).toEqual([true, []])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("shows text that would steer a terminal, or look like a record, as text", () =>
+    Effect.gen(function* () {
+      const path = yield* directory
+      const evil = "\u001b]0;x\u0007\u009b2J\u202e\r\n2026-01-01T00:00:00.000Z  answered"
+      yield* fill(path, [evil])
+      const { lines } = yield* run("show", "--directory", `${path}/data`, "--keys", `${path}/keys`, "--values")
+      const printed = lines.join("\n")
+      expect(printed).not.toMatch(/(?!\n)[\p{Cc}\u202e]/u)
+      expect(printed).toContain("\\u{1b}]0;x")
+      expect(printed.split("\n").filter((line) => line.startsWith("2026"))).toEqual([])
     }).pipe(Effect.scoped)
   )
 

@@ -97,6 +97,7 @@ export class AuditError extends Schema.TaggedError<AuditError>()("@interlock/sta
 export const fromDisk =
   (operation: string) =>
   (cause: unknown): AuditError => {
+    if (cause instanceof AuditError) return cause
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown"
     const full = code === "ENOSPC" || code === "EDQUOT"
     return new AuditError({ operation, reason: full ? new DiskFull() : new StorageFailed({ code }) })

@@ -116,33 +116,47 @@ export interface Options {
 // Which directories this process writes to: its own process id in a lock file means nothing after a restart in a container.
 const writing = new WeakMap<Disk.Disk, Set<string>>()
 
-const lock = (disk: Disk.Disk, directory: string) =>
-  Effect.acquireRelease(
+/**
+ * Takes the lock, and gives what rejects when somebody else has taken it since: a process in another container, whose ids are its own,
+ * cannot be seen from here, nor this one from there.
+ */
+const lock = (disk: Disk.Disk, directory: string) => {
+  const path = join(directory, "lock")
+  const mark = Buffer.from(`${process.pid} ${Entry.id()}`)
+  const read = () => disk.read(path).catch(() => Buffer.alloc(0))
+  const stillOwned = async () => {
+    const found = await read()
+    if (found.equals(mark)) return
+    throw new AuditError({ operation: "append", reason: new Locked({ processId: ownerOf(found) }) })
+  }
+  return Effect.acquireRelease(
     Effect.gen(function* () {
-      const path = join(directory, "lock")
       const held = writing.get(disk) ?? new Set()
       writing.set(disk, held)
       const run = <A>(action: () => Promise<A>) => Effect.tryPromise({ try: action, catch: fromDisk("open") })
       for (let attempt = 0; attempt < 2; attempt++) {
-        if (!held.has(directory) && (yield* run(() => disk.create(path, Buffer.from(String(process.pid)))))) {
+        if (!held.has(directory) && (yield* run(() => disk.create(path, mark)))) {
           held.add(directory)
-          return path
+          return stillOwned
         }
-        const owner = held.has(directory)
-          ? process.pid
-          : Number((yield* run(() => disk.read(path).catch(() => Buffer.from("0")))).toString("latin1"))
+        const owner = held.has(directory) ? process.pid : ownerOf(yield* run(read))
         if (held.has(directory) || (owner !== process.pid && owner > 0 && isRunning(owner)))
           return yield* new AuditError({ operation: "open", reason: new Locked({ processId: owner }) })
         yield* run(() => disk.destroy(path))
       }
       return yield* new AuditError({ operation: "open", reason: new Locked({ processId: 0 }) })
     }),
-    (path) =>
+    () =>
       Effect.promise(async () => {
-        await disk.destroy(path).catch(() => {})
+        // The lock of a process that took over stays.
+        if ((await read()).equals(mark)) await disk.destroy(path).catch(() => {})
         writing.get(disk)?.delete(directory)
       })
   )
+}
+
+/** The process id in a lock file; 0 where there is none. */
+const ownerOf = (bytes: Buffer): number => Number.parseInt(bytes.toString("latin1"), 10) || 0
 
 const isRunning = (processId: number): boolean => {
   try {
@@ -166,7 +180,7 @@ const make = (options: Options) =>
     const keys: KeyRing = yield* makeKeyRing
     const signer = Checkpoint.signer(options.origin ?? "interlock-audit", keys.signingSeed)
     yield* Effect.tryPromise({ try: () => disk.makeDirectory(directory), catch: fromDisk("open") })
-    yield* lock(disk, directory)
+    const stillOwned = yield* lock(disk, directory)
     const writer = yield* Effect.acquireRelease(
       Effect.tryPromise({
         try: () =>
@@ -175,6 +189,7 @@ const make = (options: Options) =>
             directory,
             signer,
             now,
+            stillOwned,
             segmentBytes: options.segmentBytes ?? 64 * 1024 * 1024,
             segmentAge: Duration.toMillis(Duration.fromInputUnsafe(options.segmentAge ?? "1 day"))
           }),

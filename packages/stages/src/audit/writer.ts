@@ -7,6 +7,7 @@
 import { join } from "node:path"
 import * as Checkpoint from "./checkpoint.ts"
 import type { Disk, DiskFile } from "./disk.ts"
+import { AuditError, KeysUnavailable } from "./error.ts"
 import * as Merkle from "./merkle.ts"
 import * as Segment from "./segment.ts"
 
@@ -26,6 +27,11 @@ export interface WriterOptions {
   readonly segmentBytes: number
   /** A segment that is this old is closed, in milliseconds: retention removes whole segments. */
   readonly segmentAge: number
+  /**
+   * Rejects when the log is no longer this process's to write. Asked before each commit, and after it: what another process did not
+   * see is not acknowledged. Never rejects where it is left out.
+   */
+  readonly stillOwned?: (() => Promise<void>) | undefined
 }
 
 /**
@@ -120,13 +126,22 @@ const recover = async (options: WriterOptions): Promise<{ readonly state: State;
   let bad: number | undefined
   let damaged: number | undefined
   let pruned = false
+  let foreign = false
   for (const frame of Segment.frames(bytes, header?.length ?? 0)) {
     if (frame._tag === "Bad") bad ??= frame.offset
     else if (frame._tag === "Pruned") pruned = true
     else if (frame._tag === "Commit" && Checkpoint.open(verifier, frame.commit.note) !== undefined) {
       damaged ??= bad ?? (header === undefined ? 0 : undefined)
       last = { commit: frame.commit, end: frame.end }
-    }
+    } else if (frame._tag === "Commit") foreign = true
+  }
+  if (last === undefined && foreign) {
+    throw new AuditError({
+      operation: "open",
+      reason: new KeysUnavailable({
+        detail: `${segment} was signed with another key, or under another name of the log, than the key store has now`
+      })
+    })
   }
   if (last === undefined) {
     // Nothing in this segment was ever committed: it was begun when the process died.
@@ -179,6 +194,7 @@ export const open = async (options: WriterOptions): Promise<Writer> => {
   let working: Promise<void> | undefined
 
   const write = async (batch: typeof waiting): Promise<ReadonlyArray<Position>> => {
+    await options.stillOwned?.()
     state ??= (await recover(options)).state
     const time = now()
     const full = state.offset >= options.segmentBytes || time - state.openedAt >= options.segmentAge || rolling
@@ -217,6 +233,7 @@ export const open = async (options: WriterOptions): Promise<Writer> => {
     }
     try {
       await current.file!.sync()
+      await options.stillOwned?.()
     } catch (error) {
       // After a failed sync nobody knows what is on the disk: read it again before the next append.
       state = undefined

@@ -49,6 +49,46 @@ describe("AuditLog", () => {
     })
   )
 
+  it.effect("does not start with keys that did not sign it, and leaves the log as it is", () =>
+    Effect.gen(function* () {
+      const { data, disk, layer } = machine({ segmentBytes: 1 })
+      yield* Effect.forEach(["one", "two"], (text) => call("acme", "ada", text)).pipe(Effect.provide(layer))
+      const before = new Map(data)
+      for (const other of [
+        layerFiles({ directory: "audit", disk }).pipe(Layer.provide(Keys.layerMemory), Layer.provide(rootKey)),
+        layerFiles({ directory: "audit", disk, origin: "another" }).pipe(
+          Layer.provide(Keys.layerMemory),
+          Layer.provide(rootKey)
+        )
+      ]) {
+        const error = yield* Effect.flip(Effect.provide(AuditLog.use(Effect.succeed), other))
+        expect(error).toMatchObject({ reason: { _tag: "KeysUnavailable" } })
+        expect(new Map(data)).toEqual(before)
+      }
+      expect(yield* texts.pipe(Effect.provide(layer))).toEqual([{ text: "one" }, { text: "two" }])
+    })
+  )
+
+  it.effect("acknowledges nothing once another process that cannot be seen has taken the log over", () =>
+    Effect.gen(function* () {
+      const data = new Map<string, Buffer>()
+      const keys = Keys.layerFiles({ directory: "keys", disk: Disk.memory() })
+      // As in two containers with one volume: each has a disk of its own, and the same process id.
+      const container = () =>
+        layerFiles({ directory: "audit", disk: Disk.memory(data) }).pipe(Layer.provide(keys), Layer.provide(rootKey))
+      const verifier = yield* Effect.gen(function* () {
+        yield* call("acme", "ada", "one")
+        yield* Effect.gen(function* () {
+          yield* call("acme", "ada", "two")
+        }).pipe(Effect.provide(container(), { local: true }))
+        expect(yield* Effect.flip(call("acme", "ada", "lost"))).toMatchObject({ reason: { _tag: "Locked" } })
+        return (yield* AuditLog).verifier
+      }).pipe(Effect.provide(container(), { local: true }))
+      const report = yield* verify({ disk: Disk.memory(data), directory: "audit", verifier })
+      expect(report).toMatchObject({ valid: true, size: 2, verified: 2 })
+    })
+  )
+
   it.effect("commits many concurrent appends with few syncs", () =>
     Effect.gen(function* () {
       let syncs = 0
