@@ -249,6 +249,8 @@ export const run = async (argv: ReadonlyArray<string>): Promise<void> => {
   const addresses = alarms.get("addresses of e-mail") ?? 0
   const falseAlarmsPerMbCode = perMb([...alarms.values()].reduce((sum, count) => sum + count, 0) - addresses)
 
+  const { growth, worst, worstCpuSecondsPerMb } = slowest()
+  console.log(`\nThe slowest of ${adversaries.length} texts made to be slow repeats ${JSON.stringify(worst)}`)
   const mbPerCpuSecond = speed(rows.filter((row) => !row.entity).map((row) => row.text))
 
   console.log(
@@ -274,6 +276,8 @@ export const run = async (argv: ReadonlyArray<string>): Promise<void> => {
     partlyVisible: total.partlyVisible(),
     falseAlarmsPerMbCode,
     mbPerCpuSecond,
+    worstCpuSecondsPerMb,
+    growth,
     emailAddressesPerMbCode: perMb(addresses),
     ...(onEntities.binary.json().count > 0 ? { wholeDetector } : {})
   }
@@ -284,6 +288,79 @@ export const run = async (argv: ReadonlyArray<string>): Promise<void> => {
 /** What the HTML standard takes for an address of e-mail. */
 const address =
   /^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)+$/
+
+/** What makes expressions read a text again and again, if anything does. */
+const adversaries = [
+  ..."a1@%\\\"'=.:/-–中\u0301&",
+  "1:",
+  "'1",
+  "1–",
+  "1\u00a0",
+  "1😀",
+  "a\u200b",
+  "%40",
+  "%C3",
+  "\\n",
+  "&#64;",
+  "=40b.c ",
+  "a@b.",
+  "a://b:c@",
+  "postgres://a:b/c@",
+  "Server=",
+  "Server=Password=",
+  "password",
+  "password=1",
+  "password for a ",
+  '"password":"',
+  "cookie: a=b;",
+  "&key=a1B2",
+  "curl -u a:",
+  "$6$",
+  "-----BEGIN A ",
+  "-----BEGIN PRIVATE KEY-----\nAAAAAAAAAAAAAAAAAAAA\n",
+  "Private-Lines: 1\n",
+  "a (at) ",
+  "eyJaaaaaaaaaaaa.",
+  "sk-ant-",
+  "DE89 ",
+  "4111 ",
+  "4111.",
+  "4-",
+  "+49 151 2345678 ",
+  "1/1/",
+  "12 Main Street ",
+  "省市区路号1",
+  "张三",
+  "Alice Johnson ",
+  "Bank of ",
+  "A and ",
+  "my name is ",
+  "Paris, "
+]
+
+/** Seconds of CPU time for a megabyte of the slowest of them, and the most that a text of twice the length takes longer. */
+const slowest = () => {
+  const seconds = (text: string) => {
+    const before = process.cpuUsage()
+    Effect.runSync(rules.detect(text))
+    const { user, system } = process.cpuUsage(before)
+    return (user + system) / 1_000_000
+  }
+  let worst = ""
+  let worstCpuSecondsPerMb = 0
+  let growth = 0
+  for (const piece of adversaries) {
+    const text = piece.repeat(Math.ceil(400_000 / piece.length)).slice(0, 400_000)
+    const half = seconds(text.slice(0, 200_000))
+    const whole = seconds(text)
+    // What takes no time says nothing about its growth.
+    if (half > 0.1) growth = Math.max(growth, whole / half)
+    if (whole / 0.4 <= worstCpuSecondsPerMb) continue
+    worst = piece
+    worstCpuSecondsPerMb = whole / 0.4
+  }
+  return { worst, worstCpuSecondsPerMb: round(worstCpuSecondsPerMb), growth: round(growth) }
+}
 
 /** Megabytes of UTF-8 a second of CPU time, on pieces of 8 KB of the rows' own texts. */
 const speed = (texts: ReadonlyArray<string>): number => {

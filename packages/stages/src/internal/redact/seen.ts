@@ -54,7 +54,8 @@ const isCut = (text: string): boolean => {
     if (!dropped.test(char)) {
       const seen = plain(char)
       // A no-break space or a dash between words is typography.
-      if (seen !== char && (/[\dA-Za-z@]/.test(seen) || /[\p{N})]/u.test(text[i - 1] ?? ""))) return true
+      const between = /[\p{N})]/u.test(text[i - 1] ?? "") && /[\p{N}(]/u.test(text[i + char.length] ?? "")
+      if (seen !== char && (between || /[\dA-Za-z@]/.test(seen))) return true
       i += char.length - 1
       continue
     }

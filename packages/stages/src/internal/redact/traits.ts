@@ -13,7 +13,7 @@ export const Escape = 16
 const scripts = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}ー]/u
 const cut =
   // biome-ignore lint/suspicious/noMisleadingCharacterClass: the marks are meant one by one
-  /[\u0300-\u036f\u00ad\u115f\u1160\u180e\u200b-\u200f\u2010-\u2015\u202a-\u202e\u2060-\u2064\u2066-\u2069\u20d0-\u20ff\u2212\u3164\ufe00-\ufe0f\ufeff\uffa0\p{Extended_Pictographic}\p{Emoji_Modifier}\p{Nd}\p{Zs}\uff01-\uff5e]/u
+  /[\u0300-\u036f\u00ad\u115f\u1160\u180e\u200b-\u200f\u2010-\u2015\u202a-\u202e\u2060-\u2064\u2066-\u2069\u20d0-\u20ff\u2212\u3164\ufe00-\ufe0f\ufeff\uffa0\p{Extended_Pictographic}\p{Emoji_Modifier}\p{Nd}\p{Zs}\uff08\uff09\uff0b\uff0d-\uff19\uff20-\uff3a\uff3f\uff41-\uff5a]/u
 
 const table = new Uint8Array(65536)
 for (let code = 0x80; code < 65536; code++) {
