@@ -56,7 +56,8 @@ it.effect("by key: another provider writes, draws without seeds, sees, grades an
     const seen: Array<Models.ModelRequest> = []
     const out = yield* folder
     const studio = Layer.mergeAll(
-      services({ steps: join(out, "steps"), disk: Disk.memory() }),
+      // Each run has keys of its own, and a log belongs to its keys.
+      Layer.suspend(() => services({ steps: join(out, "steps"), disk: Disk.memory() })),
       Layer.succeed(Gallery, { folder: out }),
       layerSigner(join(out, "key.pem"))
     ).pipe(Layer.provideMerge(Models.layer([scripted(seen), OfflineImageModel.make()])))
