@@ -1,6 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Pipeline, Reply, Stage } from "@interlock/core"
-import { Catalogue, Chat, Cost, Journal, ModelError, Part, Prompt, RawPrompt } from "@interlock/model"
+import {
+  Catalogue,
+  Chat,
+  Cost,
+  Journal,
+  ModelError,
+  Part,
+  Prompt,
+  RawPrompt,
+  SafePrompt,
+  type SafeText
+} from "@interlock/model"
+import { cascade, verifier } from "@interlock/stages/cascade"
 import { totalCost } from "@interlock/stages/totalCost"
 import { Effect, Stream } from "effect"
 
@@ -81,6 +93,40 @@ describe("totalCost", () => {
         assert.deepStrictEqual(total.unpriced, [])
         assert.strictEqual((answer.metadata["cost"] as Cost.Amount).usd, (100 * 2.5 + 20 * 10) / 1e6)
       }
+    }).pipe(Effect.provide(Catalogue.layer))
+  )
+
+  it.effect("adds the rejected answers of a cascade to the live one that goes up", () =>
+    Effect.gen(function* () {
+      // Stands for `redact`. Only a test may make `SafeText` so.
+      const redact = Stage.derive("redact", { needs: { prompt: RawPrompt }, adds: SafePrompt }, ({ prompt }) =>
+        Effect.succeed(prompt as Prompt.Prompt<SafeText>)
+      )
+      const climbing = Pipeline.make("priced", { input: [RawPrompt], protocol: Chat.protocol })
+        .use(totalCost)
+        .use(redact)
+        .to(
+          cascade("cascade", {
+            handler: model(0, "live"),
+            models: [
+              { provider: "openai", model: "gpt-4o" },
+              { provider: "openai", model: "gpt-4o" }
+            ],
+            judge: verifier("never", () => false),
+            accept: 0.5
+          })
+        )
+      const once = (100 * 2.5 + 20 * 10) / 1e6
+      const total = totalOf(yield* climbing.run(ask))
+      assert.strictEqual(total.tries, 2)
+      assert.closeTo(total.usd, 2 * once, 1e-12)
+      const parts = yield* Stream.runCollect(climbing.stream(ask))
+      assert.deepStrictEqual(
+        parts.map((part) => part.type),
+        ["text-start", "text-delta", "text-end", "finish"]
+      )
+      const finish = parts.at(-1)
+      assert.closeTo((Part.interlock(finish as Part.FinishPart)["totalCost"] as Cost.Total).usd, 2 * once, 1e-12)
     }).pipe(Effect.provide(Catalogue.layer))
   )
 
