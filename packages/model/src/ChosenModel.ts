@@ -36,6 +36,8 @@ export interface Candidate extends ModelReference {
 export interface Choice extends ModelReference {
   readonly reason?: string
   readonly candidates?: ReadonlyArray<Candidate>
+  /** The id by which the call can be graded, where the selector learns from grades. */
+  readonly callId?: string
 }
 
 /**

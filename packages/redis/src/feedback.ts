@@ -12,6 +12,13 @@ import { RedisConnection } from "./connection.ts"
 import { sentence } from "./internal/failure.ts"
 import * as Script from "./internal/script.ts"
 
+/** KEYS: the call. ARGV: the model that answered it. */
+const answeredScript = Script.make(`
+local call = redis.call('GET', KEYS[1])
+if not call then return 0 end
+redis.call('SET', KEYS[1], cjson.encode({ARGV[1], cjson.decode(call)[2]}), 'KEEPTTL')
+return 1`)
+
 /** KEYS: the grades. ARGV: the grade, then the fields to count it under. */
 const countScript = Script.make(`
 for index = 2, #ARGV do
@@ -51,6 +58,10 @@ export const layer = (
               () => client.set(callKey(callId), JSON.stringify([nameOf(model), label]), "PX", Math.floor(remembered)),
               undefined
             )
+          ),
+        answered: (callId, model) =>
+          Effect.asVoid(
+            orElse<unknown>(() => Script.run(client, answeredScript, [callKey(callId)], [nameOf(model)]), undefined)
           ),
         report: Effect.fnUntraced(function* (callId, quality) {
           if (!(quality >= 0 && quality <= 1)) {

@@ -245,8 +245,32 @@ for (const [where, connected] of [
         expect((yield* Effect.flip(feedback.report(second, 2))).reason).toBe("InvalidQuality")
         expect(yield* feedback.grades(model)).toEqual({ count: 2, mean: 0.75 })
         expect(yield* feedback.grades(model, "hard")).toEqual({ count: 1, mean: 0.5 })
-        expect(yield* feedback.grades({ provider: "p", model: "other" })).toEqual({ count: 0, mean: 0 })
+        const other = { provider: "p", model: "other" }
+        expect(yield* feedback.grades(other)).toEqual({ count: 0, mean: 0 })
+        const third = unique()
+        yield* feedback.answered(third, other)
+        expect((yield* Effect.flip(feedback.report(third, 1))).reason).toBe("UnknownCall")
+        yield* feedback.remember(third, "hard", model)
+        yield* feedback.answered(third, other)
+        yield* feedback.report(third, 0)
+        expect(yield* feedback.grades(other, "hard")).toEqual({ count: 1, mean: 0 })
+        expect(yield* feedback.grades(model)).toEqual({ count: 2, mean: 0.75 })
       }).pipe(Effect.provide(RedisFeedback.layer({ name: unique() })))
+    )
+
+    it.effect("Feedback outlives the process that chose", () =>
+      Effect.gen(function* () {
+        const [name, call] = [unique(), unique()]
+        const model = { provider: "p", model: "m" }
+        const process = <A, E>(effect: Effect.Effect<A, E, Feedback>) =>
+          Effect.provide(effect, RedisFeedback.layer({ name }), { local: true })
+        yield* process(Feedback.use((feedback) => feedback.remember(call, "easy", model)))
+        yield* process(Feedback.use((feedback) => feedback.report(call, 0.5)))
+        expect(yield* process(Feedback.use((feedback) => feedback.grades(model, "easy")))).toEqual({
+          count: 1,
+          mean: 0.5
+        })
+      })
     )
   })
 }

@@ -53,6 +53,8 @@ export class Feedback extends Context.Service<
     readonly report: (callId: string, quality: number) => Effect.Effect<void, FeedbackError>
     /** Remembers that `model` was chosen for a call of the class `label`. */
     readonly remember: (callId: string, label: string, model: ModelReference) => Effect.Effect<void>
+    /** Says that not the chosen model answered a call but `model`, after a fallback: the grade is its own. */
+    readonly answered: (callId: string, model: ModelReference) => Effect.Effect<void>
     /** The grades of a model, in one class or in all. */
     readonly grades: (model: ModelReference, label?: string) => Effect.Effect<Grades>
   }
@@ -84,6 +86,11 @@ export const layerMemory = (options?: { readonly capacity?: number }): Layer.Lay
           waiting.delete(callId)
           waiting.set(callId, { label, model: nameOf(model) })
           if (waiting.size > capacity) waiting.delete(waiting.keys().next().value!)
+        }),
+      answered: (callId, model) =>
+        Effect.sync(() => {
+          const call = waiting.get(callId)
+          if (call !== undefined) waiting.set(callId, { ...call, model: nameOf(model) })
         }),
       report: (callId, quality) =>
         Effect.suspend(() => {

@@ -7,6 +7,7 @@
 import { Stage } from "@interlock/core"
 import { type Choice, ChosenModel, ModelError, type ModelReference } from "@interlock/model"
 import { Effect } from "effect"
+import { Feedback } from "./Feedback.ts"
 import { RetryBudget, tryOnce } from "./retry.ts"
 
 /**
@@ -51,9 +52,16 @@ export const fallbackWith = (options: FallbackOptions) => {
       const rest = (options.to ?? others)(choice)
         .filter((model) => model.provider !== choice.provider || model.model !== choice.model)
         .slice(0, options.times ?? 2)
+      // A grade of the call is then one of the model that answered.
+      const feedback = yield* Effect.serviceOption(Feedback)
+      const { callId } = choice
+      const ask = (current: Choice): ReturnType<typeof next> =>
+        current === choice || callId === undefined || feedback._tag === "None"
+          ? next(current)
+          : Effect.tap(next(current), () => feedback.value.answered(callId, current))
       const from = (current: Choice, position: number): ReturnType<typeof next> =>
         Effect.catchIf(
-          tryOnce(next(current)),
+          tryOnce(ask(current)),
           (error): error is ModelError.ModelError =>
             error instanceof ModelError.ModelError && position < rest.length && when(error),
           Effect.fnUntraced(function* (error) {

@@ -247,6 +247,14 @@ export const layerScored = (
     })
   )
 
+/** What the acting selector chose, where another is asked beside it. */
+const Acting: Context.Reference<ModelReference | undefined> = Context.Reference(
+  "@interlock/stages/selectModel/Acting",
+  {
+    defaultValue: (): ModelReference | undefined => undefined
+  }
+)
+
 const hex = Effect.map(Random.next, (part) =>
   Math.floor(part * 2 ** 48)
     .toString(16)
@@ -306,9 +314,10 @@ export const layerBandit = (
               }
             : yield* Candidates.pick(all, objective)
           const callId = (yield* CallId) ?? (yield* freshId)
-          yield* feedback.remember(callId, label, chosen.model)
+          // In a shadow, the grade will be one of the model that acted.
+          yield* feedback.remember(callId, label, (yield* Acting) ?? chosen.model)
           yield* Journal.record({ _tag: "Fact", stage: "selectModel", name: "CallId", attributes: { callId } })
-          return { ...chosen.model, reason, candidates: Candidates.told(all) }
+          return { ...chosen.model, reason, candidates: Candidates.told(all), callId }
         })
       }
     })
@@ -358,7 +367,8 @@ export class Shadow extends Context.Service<Shadow, { readonly report: Effect.Ef
 
 /**
  * Lets one selector act, and another only say what it would have done: it runs beside, its failures change nothing, and the
- * `Shadow` service compares.
+ * `Shadow` service compares. A `layerBandit` in the shadow learns from the grades of the model that acted; it hears them where
+ * `Feedback.CallId` is provided around the call.
  *
  * @category layers
  * @since 0.1.0
@@ -416,6 +426,7 @@ export const layerShadow = <E, R, E2, R2>(
             beside.select(request).pipe(
               // The shadow leaves no trace in the call's journal.
               Effect.provideService(Journal.Journal, undefined),
+              Effect.provideService(Acting, reference(mine)),
               Effect.matchCause({ onFailure: () => undefined, onSuccess: (choice) => choice }),
               Effect.tap((other) => Effect.sync(() => compare(mine, other))),
               Effect.forkIn(scope)

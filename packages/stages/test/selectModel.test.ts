@@ -6,6 +6,7 @@ import {
   Chat,
   ChosenModel,
   Journal,
+  ModelError,
   Parameters,
   Part,
   Prompt,
@@ -14,6 +15,8 @@ import {
 } from "@interlock/model"
 import { Classification } from "@interlock/stages/classify"
 import * as Feedback from "@interlock/stages/Feedback"
+import { fallback } from "@interlock/stages/fallback"
+import { layerUnlimited } from "@interlock/stages/retry"
 import * as SelectModel from "@interlock/stages/selectModel"
 import type * as Predictor from "@interlock/stages/selectModel/predictor"
 import { Context, Effect, Layer, Random } from "effect"
@@ -237,6 +240,69 @@ describe("selectModel", () => {
       Effect.provide(Feedback.layerMemory()),
       Effect.provide(catalogue),
       Random.withSeed("bandit")
+    )
+  )
+
+  it.effect("layerBandit in a shadow learns from the grades of the model that acted", () =>
+    Effect.gen(function* () {
+      const feedback = yield* Feedback.Feedback
+      const choice = yield* Effect.provideService(select(request("Hi")), Feedback.CallId, "one")
+      expect(choice).toMatchObject(large)
+      for (let turn = 0; turn < 20; turn++) yield* Effect.yieldNow
+      expect((yield* (yield* SelectModel.Shadow).report).moves).toEqual({ "acme/large -> acme/small": 1 })
+      yield* feedback.report("one", 0.5)
+      expect(yield* feedback.grades(large)).toEqual({ count: 1, mean: 0.5 })
+      expect((yield* feedback.grades(small)).count).toBe(0)
+    }).pipe(
+      Effect.provide(
+        SelectModel.layerShadow(
+          SelectModel.layerFixed(large),
+          SelectModel.layerBandit({ models: [small, large], objective: SelectModel.quality(0.5), explore: 0 })
+        )
+      ),
+      Effect.provide(Feedback.layerMemory()),
+      Effect.provide(catalogue)
+    )
+  )
+
+  it.effect("a grade goes to the model that answered after a fallback", () =>
+    Effect.gen(function* () {
+      const feedback = yield* Feedback.Feedback
+      const ids: Array<string | undefined> = []
+      const pipeline = Pipeline.make("t", { input: [RawPrompt, Parameters, Caller], protocol: Chat.protocol })
+        .use(SelectModel.selectModelUnclassified)
+        .use(fallback)
+        .to(
+          Pipeline.handler(
+            "small is down",
+            { needs: { chosen: ChosenModel } },
+            Effect.fnUntraced(function* ({ chosen }) {
+              ids.push(chosen.callId)
+              if (chosen.model !== "small") return Reply.whole(Part.text(chosen.model))
+              return yield* new ModelError.ModelError({
+                ...small,
+                reason: new ModelError.Overloaded({}),
+                message: "it is down"
+              })
+            })
+          )
+        )
+      const facts = RawPrompt.context(Prompt.make("Hello")).pipe(
+        Context.merge(Parameters.context({})),
+        Context.merge(Caller.context({ tenant: "t" }))
+      )
+      const answer = yield* Effect.provideService(pipeline.run(facts), Feedback.CallId, "one")
+      expect(answer.text).toBe("large")
+      expect(ids).toEqual(["one", "one"])
+      yield* feedback.report("one", 1)
+      expect((yield* feedback.grades(small)).count).toBe(0)
+      expect((yield* feedback.grades(large, "")).count).toBe(1)
+    }).pipe(
+      Effect.provide(
+        SelectModel.layerBandit({ models: [small, large], objective: SelectModel.quality(0.5), explore: 0 })
+      ),
+      Effect.provide(Layer.merge(Feedback.layerMemory(), layerUnlimited)),
+      Effect.provide(catalogue)
     )
   )
 
