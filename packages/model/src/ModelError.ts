@@ -169,3 +169,26 @@ export const isRetryable = (error: ModelError): boolean => {
  */
 export const retryAfterMs = (error: ModelError): number | undefined =>
   error.reason._tag === "RateLimited" || error.reason._tag === "Overloaded" ? error.reason.retryAfterMs : undefined
+
+/**
+ * The same failure without a time to wait, for where the call may go on at once elsewhere.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const withoutRetryAfter = (error: ModelError): ModelError => {
+  const { message, model, provider, reason } = error
+  switch (reason._tag) {
+    case "RateLimited":
+      return new ModelError({ provider, model, message, reason: new RateLimited({}) })
+    case "Overloaded":
+      return new ModelError({
+        provider,
+        model,
+        message,
+        reason: new Overloaded(reason.status === undefined ? {} : { status: reason.status })
+      })
+    default:
+      return error
+  }
+}

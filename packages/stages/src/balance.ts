@@ -182,14 +182,19 @@ const hash = (text: string): number => {
 const isFault = (error: ModelError.ModelError): boolean =>
   error.reason._tag !== "BadRequest" && error.reason._tag !== "ContentFiltered"
 
+/** The typed failure of a call, if it ended with one. */
+const failureOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
+  exit._tag === "Success" ? undefined : exit.cause.reasons.find((reason) => reason._tag === "Fail")?.error
+
 /** A key that is refused or has no quota left is not asked again for so long. */
 const refusedMs = 60_000
 /** After a rate limit that does not say how long. */
 const limitedMs = 1000
 
 /**
- * Makes a handler that spreads calls over `instances`. It fails like any of them; when all are resting, it fails as
- * `Overloaded`, with the time until the first is back. A `retry` above then asks another instance.
+ * Makes a handler that spreads calls over `instances`. It fails like any of them, without the time that one asked to be left
+ * alone while others are awake, so that a `retry` above asks one of those soon. When all are resting, it fails as `Overloaded`,
+ * with the time until the first is back.
  *
  * @category constructors
  * @since 0.1.0
@@ -262,7 +267,7 @@ export const balance = <const H extends Handler.Any>(
     }
   }
 
-  const rested = (health: Health, now: number, error: ModelError.ModelError): void => {
+  const failed = (health: Health, now: number, error: ModelError.ModelError): void => {
     const asked = ModelError.retryAfterMs(error)
     const rest =
       error.reason._tag === "RefusedKey" || error.reason._tag === "Quota"
@@ -271,13 +276,18 @@ export const balance = <const H extends Handler.Any>(
           ? (asked ?? limitedMs)
           : asked
     if (rest !== undefined) health.restsUntil = Math.max(health.restsUntil, now + rest)
+    // A failure is often fast: it must not make the instance look good.
+    if (isFault(error)) observe(health, now, undefined, error.reason._tag !== "RateLimited")
   }
 
   const classify = (exit: Exit.Exit<unknown, unknown>): CircuitBreaker.Outcome => {
     if (exit._tag === "Success") return CircuitBreaker.success
-    const error = exit.cause.reasons.find((reason) => reason._tag === "Fail")?.error
-    if (!(error instanceof ModelError.ModelError)) return CircuitBreaker.failure()
-    // A rate limit is not a fault: the instance rests for as long as it says, and its circuit stays closed.
+    const error = failureOf(exit)
+    // A rate limit is not a fault: the instance rests for as long as it says, and its circuit stays closed. Nor is what a stage
+    // above the model refuses.
+    if (!(error instanceof ModelError.ModelError)) {
+      return error === undefined ? CircuitBreaker.failure() : CircuitBreaker.ignored
+    }
     if (!isFault(error) || error.reason._tag === "RateLimited") return CircuitBreaker.ignored
     const asked = ModelError.retryAfterMs(error)
     return CircuitBreaker.failure(asked === undefined ? {} : { retryAfter: asked })
@@ -305,11 +315,9 @@ export const balance = <const H extends Handler.Any>(
           observe(health, now, now - began, false)
           return Effect.void
         }
-        const error: unknown = exit.cause.reasons.find((reason) => reason._tag === "Fail")?.error
+        const error = failureOf(exit)
         if (error instanceof ModelError.ModelError) {
-          rested(health, now, error)
-          // A failure is often fast: it must not make the instance look good.
-          if (isFault(error)) observe(health, now, undefined, error.reason._tag !== "RateLimited")
+          failed(health, now, error)
         } else if (exit.cause.reasons.some((reason) => reason._tag === "Interrupt") && now - began > health.latencyMs) {
           // Given up while it was slower than ever: that is known now.
           observe(health, now, now - began, false)
@@ -317,7 +325,13 @@ export const balance = <const H extends Handler.Any>(
         return ended
       })
     )
-    return yield* Reply.onExit(reply, () => ended)
+    return yield* Reply.onExit(reply, (exit) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        const error = failureOf(exit)
+        if (error instanceof ModelError.ModelError) failed(health, now, error)
+        return ended
+      })
+    )
   })
 
   return {
@@ -335,24 +349,37 @@ export const balance = <const H extends Handler.Any>(
             (one) => !rejected.has(one) && (!eject || healthOf(one).restsUntil <= now)
           )
           if (first === undefined) {
-            const back = Math.max(0, Math.min(...instances.map((one) => healthOf(one).restsUntil)) - now)
+            const back = Math.min(...instances.map((one) => healthOf(one).restsUntil)) - now
+            // Where none rests any more, one of them is being probed: nobody knows for how long.
+            const [reason, when] =
+              back > 0
+                ? [new ModelError.Overloaded({ retryAfterMs: back }), `the first is back in ${back} ms. Retry then`]
+                : [new ModelError.Overloaded({}), "one is being tried again just now. Retry soon"]
             return yield* new ModelError.ModelError({
               provider: "balance",
               model: name,
-              reason: new ModelError.Overloaded({ retryAfterMs: back }),
-              message: `All ${instances.length} instances of ${name} are resting after failures or rate limits; the first is back in ${back} ms. Retry then, add instances, or put a fallback above.`
+              reason,
+              message: `All ${instances.length} instances of ${name} are resting after failures or rate limits; ${when}, add instances, or put a fallback above.`
             })
           }
           const instance = yield* choose([first, ...rest], healthOf, key)
           const health = healthOf(instance)
+          // An instance that asks to be left alone does not speak for the others: a retry goes to one of them, and need not wait.
+          const elsewhere = (error: E): E | ModelError.ModelError => {
+            const failure: unknown = error
+            return failure instanceof ModelError.ModelError &&
+              instances.some((other) => other !== instance && !rejected.has(other) && healthOf(other).restsUntil <= now)
+              ? ModelError.withoutRetryAfter(failure)
+              : error
+          }
           const one = call(instance, health, facts as Context.Context<never>)
-          if (!eject) return yield* one
+          if (!eject) return yield* Effect.mapError(one, elsewhere)
           const outcome = yield* Effect.result(
             balancer.breaker.execute(one, { key: JSON.stringify([name, instance.name]), classify })
           )
           if (outcome._tag === "Success") return outcome.success
           const error = outcome.failure
-          if (!(error instanceof CircuitBreaker.CircuitBreakerError)) return yield* Effect.fail(error)
+          if (!(error instanceof CircuitBreaker.CircuitBreakerError)) return yield* Effect.fail(elsewhere(error))
           // Its circuit is open, or a probe is under way: it was not asked, and another one is.
           rejected.add(instance)
           if (error.reason._tag === "CircuitOpen") {

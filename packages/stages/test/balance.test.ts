@@ -2,7 +2,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Pipeline, Reply } from "@interlock/core"
 import { Chat, ModelError, Part } from "@interlock/model"
 import { Balancer, balance, layerMemory } from "@interlock/stages/balance"
-import { Context, type Duration, Effect, Fiber, Random, Stream } from "effect"
+import { layerUnlimited, retryWith } from "@interlock/stages/retry"
+import { Context, type Duration, Effect, Fiber, Layer, Random, Stream } from "effect"
 import { TestClock } from "effect/testing"
 
 const failure = (reason: ModelError.ModelError["reason"]) =>
@@ -12,7 +13,13 @@ class Session extends Context.Service<Session, string>()("test/Session") {}
 
 const deployment = (
   name: string,
-  behaviour: { delay?: Duration.Input; fail?: ModelError.ModelError; live?: boolean } = {}
+  behaviour: {
+    delay?: Duration.Input
+    fail?: ModelError.ModelError
+    live?: boolean
+    /** Breaks off after the first part. */
+    cut?: ModelError.ModelError
+  } = {}
 ) => {
   const state = { calls: 0, behaviour }
   return {
@@ -23,9 +30,10 @@ const deployment = (
       { needs: { session: Session } },
       Effect.fnUntraced(function* () {
         state.calls++
-        const { delay, fail, live } = state.behaviour
+        const { cut, delay, fail, live } = state.behaviour
         if (delay !== undefined) yield* Effect.sleep(delay)
         if (fail !== undefined) return yield* fail
+        if (cut !== undefined) return Reply.live(Stream.concat(Stream.fromIterable(Part.text(name)), Stream.fail(cut)))
         return live === true
           ? Reply.live(Stream.concat(Stream.fromIterable(Part.text(name)), Stream.never))
           : Reply.whole(Part.text(name))
@@ -79,6 +87,79 @@ describe("balance", () => {
       yield* TestClock.adjust("31 seconds")
       for (let call = 0; call < 4; call++) yield* Effect.exit(pipeline.run(session()))
       expect(limited.state.calls).toBe(2)
+    }).pipe(Effect.provide(layerMemory))
+  )
+
+  it.effect("lets a retry ask another at once, and wait only when all are resting", () =>
+    Effect.gen(function* () {
+      const limited = failure(new ModelError.RateLimited({ retryAfterMs: 15_000 }))
+      const one = deployment("one", { fail: limited })
+      const other = deployment("other")
+      const stage = retryWith({ base: 0 })
+      const pipeline = begin.use(stage).to(balance("model", [one, other], { strategy: "round-robin" }))
+      expect((yield* pipeline.run(session())).text).toBe("other")
+      expect([one.state.calls, other.state.calls]).toEqual([1, 1])
+      other.state.behaviour = { fail: failure(new ModelError.Overloaded({ status: 503, retryAfterMs: 9000 })) }
+      const fiber = yield* Effect.forkChild(pipeline.run(session()))
+      yield* TestClock.adjust(8999)
+      expect(other.state.calls).toBe(2)
+      other.state.behaviour = {}
+      yield* TestClock.adjust(1)
+      expect((yield* Fiber.join(fiber)).text).toBe("other")
+    }).pipe(Effect.provide(Layer.merge(layerMemory, layerUnlimited)))
+  )
+
+  it.effect("says nothing of a time while the only instance is being probed", () =>
+    Effect.gen(function* () {
+      const broken = deployment("broken", { fail: failure(new ModelError.Overloaded({})) })
+      const pipeline = begin.to(balance("model", [broken]))
+      for (let call = 0; call < 5; call++) yield* Effect.exit(pipeline.run(session()))
+      yield* TestClock.adjust("11 seconds")
+      broken.state.behaviour = { delay: "1 minute" }
+      const probe = yield* Effect.forkChild(pipeline.run(session()))
+      yield* TestClock.adjust("1 second")
+      const error = yield* Effect.flip(pipeline.run(session()))
+      expect(error.reason._tag).toBe("Overloaded")
+      expect(ModelError.retryAfterMs(error)).toBeUndefined()
+      expect(error.message).toContain("being tried again")
+      expect(broken.state.calls).toBe(6)
+      yield* TestClock.adjust("1 minute")
+      expect((yield* Fiber.join(probe)).text).toBe("broken")
+    }).pipe(Effect.provide(layerMemory))
+  )
+
+  it.effect("remembers an instance that breaks off after its first part", () =>
+    Effect.gen(function* () {
+      const cut = deployment("cut", { cut: failure(new ModelError.RateLimited({ retryAfterMs: 30_000 })) })
+      const fine = deployment("fine")
+      const pipeline = begin.to(balance("model", [cut, fine], { strategy: "round-robin" }))
+      for (let call = 0; call < 6; call++) yield* Effect.exit(pipeline.run(session()))
+      expect(cut.state.calls).toBe(1)
+      yield* TestClock.adjust("31 seconds")
+      cut.state.behaviour = { cut: failure(new ModelError.Network()) }
+      const balancer = yield* Balancer
+      for (let call = 0; call < 2; call++) yield* Effect.exit(pipeline.run(session()))
+      expect(cut.state.calls).toBe(2)
+      expect(balancer.health("model", "cut").failures).toBeCloseTo(0.2, 10)
+      expect(balancer.health("model", "fine").failures).toBe(0)
+    }).pipe(Effect.provide(layerMemory))
+  )
+
+  it.effect("holds nothing against an instance for what a stage above its model refuses", () =>
+    Effect.gen(function* () {
+      let calls = 0
+      const handler = Pipeline.handler(
+        "refusing",
+        { needs: {} },
+        (): Effect.Effect<Reply.Reply<Part.Part>, string> =>
+          Effect.suspend(() => {
+            calls++
+            return Effect.fail("over the limit")
+          })
+      )
+      const pipeline = begin.to(balance("model", [{ name: "refusing", handler }]))
+      for (let call = 0; call < 20; call++) expect(yield* Effect.flip(pipeline.run(session()))).toBe("over the limit")
+      expect(calls).toBe(20)
     }).pipe(Effect.provide(layerMemory))
   )
 
