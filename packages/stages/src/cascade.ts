@@ -55,7 +55,8 @@ export interface Judge<out R = never> {
 }
 
 /**
- * A check of one's own: whether a program compiles, JSON fits its schema, an address exists. `true` is 1.
+ * A check of one's own: whether a program compiles, JSON fits its schema, an address exists. `true` is 1; a check that throws has
+ * failed.
  *
  * @category judges
  * @since 0.1.0
@@ -65,7 +66,7 @@ export const verifier = (
   check: (prompt: Prompt.Prompt, answer: Chat.Answer) => boolean | number
 ): Judge => ({
   name,
-  judge: ({ answer, prompt }) => Effect.sync(() => Number(check(prompt, answer)))
+  judge: ({ answer, prompt }) => Effect.try({ try: () => Number(check(prompt, answer)), catch: (cause) => cause })
 })
 
 /**
@@ -176,7 +177,10 @@ export const learned = (
 export interface CascadeOptions<H extends Handler.Any, R> {
   /** The handler that calls a model: it reads `ChosenModel`. */
   readonly handler: H
-  /** From the cheapest to the best. The answer of the last is not judged. */
+  /**
+   * From the cheapest to the best. The answer of the last is not judged. `allow`, `localOnly` and the other limits of `selectModel`
+   * are not checked for them: choose a cascade that every request which reaches it may use.
+   */
   readonly models: readonly [ModelReference, ModelReference, ...ReadonlyArray<ModelReference>]
   readonly judge: Judge<R>
   /** The grade from which an answer is good enough, from 0 to 1. */

@@ -133,6 +133,15 @@ describe("cascade", () => {
     })
   )
 
+  it.effect("goes up when a verifier throws, as one that parses may", () =>
+    Effect.gen(function* () {
+      const model = scripted(["not JSON"])
+      const judge = Cascade.verifier("parses", (_, answer) => JSON.parse(answer.text) !== undefined)
+      const pipeline = begin.to(Cascade.cascade("c", { handler: model.handler, models, judge, accept: 0.5 }))
+      expect((yield* pipeline.run(facts)).metadata["cascade"]).toEqual([{ ...cheap, grade: 0 }, strong])
+    })
+  )
+
   it("knows when two answers say the same", () => {
     expect(Cascade.sayTheSame("So it is 1,200 in all.", "Total: 1200")).toBe(true)
     expect(Cascade.sayTheSame("It is 12.", "It is 13.")).toBe(false)
