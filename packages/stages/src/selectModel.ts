@@ -8,9 +8,11 @@
 import { Stage } from "@interlock/core"
 import {
   Caller,
+  type Candidate,
   type Catalogue,
   type Choice,
   ChosenModel,
+  Cost,
   Journal,
   type ModelReference,
   Parameters,
@@ -470,6 +472,15 @@ const baselines = (candidates: Choice["candidates"]): { readonly [name: string]:
   }
 }
 
+/** A candidate in words, for the journal: `acme/small (quality 0.82, $0.000410)`. */
+const described = (candidate: Candidate): string => {
+  const known = [
+    ...(candidate.predictedQuality === undefined ? [] : [`quality ${candidate.predictedQuality.toFixed(2)}`]),
+    ...(candidate.predictedCostUsd === undefined ? [] : [Cost.format(candidate.predictedCostUsd)])
+  ]
+  return known.length === 0 ? nameOf(candidate) : `${nameOf(candidate)} (${known.join(", ")})`
+}
+
 const choose = (request: Candidates.Request): Effect.Effect<Choice, Candidates.SelectModelError, Selector> =>
   Effect.tap(
     Selector.use((selector) => selector.select(request)),
@@ -483,7 +494,7 @@ const choose = (request: Candidates.Request): Effect.Effect<Choice, Candidates.S
           provider: choice.provider,
           model: choice.model,
           ...(choice.reason === undefined ? {} : { reason: choice.reason }),
-          ...(choice.candidates === undefined ? {} : { candidates: choice.candidates.map(nameOf).join(", ") }),
+          ...(choice.candidates === undefined ? {} : { candidates: choice.candidates.map(described).join(", ") }),
           ...(expected?.predictedQuality === undefined ? {} : { predictedQuality: expected.predictedQuality }),
           ...(expected?.predictedCostUsd === undefined ? {} : { predictedCostUsd: expected.predictedCostUsd }),
           ...baselines(choice.candidates)

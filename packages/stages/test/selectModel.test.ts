@@ -198,6 +198,36 @@ describe("selectModel", () => {
     )
   )
 
+  it.effect("an audit can read what was expected of every candidate", () =>
+    Effect.gen(function* () {
+      const journal = Journal.make()
+      const pipeline = Pipeline.make("t", { input: [RawPrompt, Parameters, Caller], protocol: Chat.protocol })
+        .use(SelectModel.selectModelUnclassified)
+        .to(
+          Pipeline.handler("none", { needs: { chosen: ChosenModel } }, () => Effect.succeed(Reply.whole(Part.text(""))))
+        )
+      const facts = RawPrompt.context(Prompt.make("Hello")).pipe(
+        Context.merge(Parameters.context({})),
+        Context.merge(Caller.context({ tenant: "t" }))
+      )
+      yield* Effect.provideService(pipeline.run(facts), Journal.Journal, journal)
+      expect(journal.events()).toMatchObject([
+        {
+          attributes: {
+            model: "small",
+            reason: "the cheapest of expected quality 0.8 or more",
+            predictedQuality: expect.closeTo(0.95, 5),
+            candidates:
+              "acme/small (quality 0.95, $0.001005), acme/large (quality 0.90, $0.0150), home/local (quality 0.20)"
+          }
+        }
+      ])
+    }).pipe(
+      Effect.provide(SelectModel.layerScored({ models, predictor: predictor(), objective: SelectModel.quality(0.8) })),
+      Effect.provide(catalogue)
+    )
+  )
+
   it.effect("a router of other models is refused when the layer is built", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(
@@ -389,7 +419,14 @@ describe("selectModel", () => {
       const answer = yield* Effect.provideService(pipeline.run(facts), Journal.Journal, journal)
       expect(answer.text).toBe("small")
       expect(journal.events()).toMatchObject([
-        { _tag: "Fact", attributes: { model: "small", reason: expect.any(String) } }
+        {
+          _tag: "Fact",
+          attributes: {
+            model: "small",
+            reason: expect.any(String),
+            candidates: "acme/small ($0.001005), acme/large ($0.0150), home/local"
+          }
+        }
       ])
       expect(JSON.stringify(journal.events())).not.toContain("canary")
     }).pipe(Effect.provide(SelectModel.layerCheapest({ models })), Effect.provide(catalogue))
