@@ -25,7 +25,15 @@ const rounded = (value: unknown): unknown =>
         ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, rounded(inner)]))
         : value
 
-export const run = async (argv: ReadonlyArray<string>): Promise<void> => {
+export const run = (argv: ReadonlyArray<string>): Promise<void> =>
+  bench(argv).catch((error: unknown) => {
+    const misused = error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS")
+    if (!misused && !(error instanceof Rows.InvalidRows)) throw error
+    console.error(misused ? `${error.message}\n${usage}` : error.message)
+    process.exitCode = 2
+  })
+
+const bench = async (argv: ReadonlyArray<string>): Promise<void> => {
   const { values } = parseArgs({
     args: [...argv],
     options: {
@@ -50,10 +58,22 @@ export const run = async (argv: ReadonlyArray<string>): Promise<void> => {
   }
   const cascade = values.cascade === true
   const size = values.size === undefined ? Number.POSITIVE_INFINITY : Number(values.size)
+  if (!(size >= 1)) {
+    console.error(`--size is a number of training prompts, not ${values.size}.\n${usage}`)
+    process.exitCode = 2
+    return
+  }
   const read = (file: string) => Effect.runPromise(Rows.parse(readFileSync(file, "utf8"), file))
   const data = await read(values.data)
   const other = values.train === undefined ? undefined : await read(values.train)
   const { cheap, strong } = await Effect.runPromise(Rows.pair(other ?? data))
+  const absent = [cheap, strong].find((model) => !data.models.includes(model))
+  if (absent !== undefined) {
+    throw new Rows.InvalidRows({
+      reason: "Unlabelled",
+      message: `${values.data} has no outcomes of ${absent}, which ${values.train} trains on. Give files that grade the same models.`
+    })
+  }
 
   const splits: Array<{ readonly train: ReadonlyArray<Rows.Row>; readonly test: ReadonlyArray<Rows.Row> }> = []
   if (other !== undefined) splits.push({ train: other.rows, test: data.rows })
@@ -86,7 +106,10 @@ export const run = async (argv: ReadonlyArray<string>): Promise<void> => {
     )
     trainSeconds += (performance.now() - before) / 1000
     if (cascade && predictor.judges[cheap] === undefined) {
-      throw new Error(`--cascade needs the answers of ${cheap} in every training row`)
+      throw new Rows.InvalidRows({
+        reason: "Unlabelled",
+        message: `--cascade needs the answer of ${cheap} in every training row.`
+      })
     }
     const strongAt = predictor.manifest.models.indexOf(strong)
     const cheapAt = predictor.manifest.models.indexOf(cheap)
