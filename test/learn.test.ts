@@ -126,13 +126,18 @@ describe("interlock learn router", () => {
     Effect.gen(function* () {
       const path = yield* folder
       const data = join(path, "graded.jsonl")
-      const out = join(path, "router.interlock")
+      const out = join(path, "new", "router.interlock")
       writeFileSync(data, lines(graded(true)))
       const ran = yield* learn("router", "--data", data, "--out", out)
       assert.strictEqual(ran.code, 0, ran.errors)
       for (const said of ["From small to large, 240 graded prompts", "random mix", "oracle", `Wrote ${out}`]) {
         assert.include(ran.output, said)
       }
+      assert.deepStrictEqual(readdirSync(join(path, "new")), ["router.interlock"])
+      const nowhere = yield* learn("router", "--data", data, "--out", join(path, "new"))
+      assert.strictEqual(nowhere.code, 1)
+      assert.include(nowhere.errors, `${join(path, "new")} cannot be written`)
+      assert.deepStrictEqual(readdirSync(path).sort(), ["graded.jsonl", "new"])
       const predictor = yield* Predictor.load(out)
       const models = ["small", "large"].map((model) => ({ provider: "acme", model }))
       const catalogue = Catalogue.layerOnly(
@@ -173,7 +178,7 @@ describe("interlock learn router", () => {
           ["empty", "has no rows"],
           ["ungraded", "row x has no outcome of large"],
           ["few", "too few to train on"],
-          ["chance", "graded prompts"],
+          ["chance", "would take about"],
           ["absent", `${file("absent")} cannot be read`]
         ] as const,
         ([name, message]) =>

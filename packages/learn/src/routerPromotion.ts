@@ -80,7 +80,7 @@ export const promote = Effect.fnUntraced(function* (
       { cascade, resamples: options?.resamples ?? 1000 }
     )
   const routing = measure(trained.heldOut, false)
-  const given = trained.heldOutGiven[cheap]
+  const given = trained.heldOutGiven.get(cheap)
   const cascade = given === undefined ? undefined : measure(given, true)
   const found = [routing, ...(cascade === undefined ? [] : [cascade])].map(saved)
   if (found.every(({ low }) => low <= 0)) {

@@ -50,13 +50,13 @@ export interface Graded {
 }
 
 /**
- * Rows cannot be trained on, or not measured.
+ * Rows cannot be trained on, or not measured, or what was learned from them has nowhere to go.
  *
  * @category errors
  * @since 0.1.0
  */
 export class InvalidRows extends Schema.TaggedError<InvalidRows>()("InvalidRows", {
-  reason: Schema.Literals(["Unreadable", "Empty", "Malformed", "Unlabelled", "OneModel", "OneOutcome"]),
+  reason: Schema.Literals(["Unreadable", "Unwritable", "Empty", "Malformed", "Unlabelled", "OneModel", "OneOutcome"]),
   message: Schema.String
 }) {}
 

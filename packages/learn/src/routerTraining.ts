@@ -346,7 +346,7 @@ export interface Trained {
   /** `heldOut[model][row]`: cross-validated predictions from the prompt alone. */
   readonly heldOut: ReadonlyArray<ReadonlyArray<number>>
   /** The same given the answer of a model, for every model whose answers are in the rows. */
-  readonly heldOutGiven: { readonly [model: string]: ReadonlyArray<ReadonlyArray<number>> }
+  readonly heldOutGiven: ReadonlyMap<string, ReadonlyArray<ReadonlyArray<number>>>
 }
 
 /** Prompts that are the same are never on both sides of a fold. */
@@ -401,8 +401,8 @@ export const train = Effect.fnUntraced(function* (
     promptReadings,
     false
   )
-  const judges: { [model: string]: Predictor.Linear } = {}
-  const heldOutGiven: { [model: string]: ReadonlyArray<ReadonlyArray<number>> } = {}
+  const judges = new Map<string, Predictor.Linear>()
+  const heldOutGiven = new Map<string, ReadonlyArray<ReadonlyArray<number>>>()
   for (const model of models) {
     if (options?.judges !== undefined && !options.judges.includes(model)) continue
     if (!rows.every((row) => row.outcomes[model]!.answer !== undefined)) continue
@@ -420,8 +420,8 @@ export const train = Effect.fnUntraced(function* (
       answerReadings,
       true
     )
-    judges[model] = judged.linear
-    heldOutGiven[model] = judged.heldOut
+    judges.set(model, judged.linear)
+    heldOutGiven.set(model, judged.heldOut)
   }
   const mean = (field: "quality" | "costUsd") =>
     models.map((model) => rows.reduce((sum, row) => sum + row.outcomes[model]![field], 0) / rows.length)
@@ -435,13 +435,13 @@ export const train = Effect.fnUntraced(function* (
         meanQuality: mean("quality"),
         meanCostUsd: mean("costUsd"),
         evaluation: { apgr: 0.5, low: 0.5, high: 0.5 },
-        judges: Object.keys(judges),
+        judges: [...judges.keys()],
         dimension: promptDimension,
         answerDimension,
         checksum: 0
       },
       prompt: main.linear,
-      judges
+      judges: Object.fromEntries(judges)
     },
     heldOut: main.heldOut,
     heldOutGiven

@@ -91,6 +91,19 @@ describe("routerTraining", () => {
     })
   )
 
+  it.effect("takes any name for a model", () =>
+    Effect.gen(function* () {
+      const { rows } = graded(60, 1)
+      const renamed = rows.map((row) => ({
+        ...row,
+        outcomes: { constructor: row.outcomes["strong"]!, toString: row.outcomes["cheap"]! }
+      }))
+      const trained = yield* Training.train({ rows: renamed, models: ["constructor", "toString"] })
+      expect(trained.predictor.manifest.judges).toEqual(["toString"])
+      expect(trained.heldOutGiven.get("constructor")).toBeUndefined()
+    })
+  )
+
   it.effect("is the same every time", () =>
     Effect.gen(function* () {
       const one = Predictor.encode((yield* Training.train(graded(60, 1))).predictor)

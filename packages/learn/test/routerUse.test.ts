@@ -53,6 +53,9 @@ describe("a trained router", () => {
       const error = yield* Effect.flip(Predictor.load(file))
       expect(error).toMatchObject({ _tag: "InvalidRouter", reason: "Corrupt" })
       expect(error.message).toContain("interlock learn router")
+      const absent = yield* Effect.flip(Predictor.load(path.join(folder, "none")))
+      expect(absent).toMatchObject({ _tag: "InvalidRouter", reason: "Missing" })
+      expect(absent.message).toContain("interlock learn router")
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
   )
 

@@ -47,7 +47,15 @@ export const router = Command.make(
     const graded = yield* Rows.parse(content, data)
     const promoted = yield* Promotion.promote(graded)
     const { cascade, cheap, routing, strong } = promoted
-    const bytes = yield* Predictor.save(out, promoted.predictor)
+    const bytes = yield* Predictor.save(out, promoted.predictor).pipe(
+      Effect.mapError(
+        ({ reason }) =>
+          new Rows.InvalidRows({
+            reason: "Unwritable",
+            message: `The router is good, but ${out} cannot be written (${reason._tag}): name a file in a folder of yours with --out.`
+          })
+      )
+    )
     const interval = routing.intervals.savedOverRandom["95"]!
     yield* Console.log(
       [

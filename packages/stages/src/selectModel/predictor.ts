@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { Effect, FileSystem, type PlatformError, Schema } from "effect"
+import { Effect, FileSystem, Path, type PlatformError, Schema } from "effect"
 import * as Features from "./features.ts"
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -84,13 +84,13 @@ export type Manifest = typeof Manifest.Type
 // ---------------------------------------------------------------------------------------------------------------
 
 /**
- * A file is not a router's artefact, or not one that this version can use.
+ * A file is not there, is not a router's artefact, or not one that this version can use.
  *
  * @category errors
  * @since 0.1.0
  */
 export class InvalidRouter extends Schema.TaggedError<InvalidRouter>()("InvalidRouter", {
-  reason: Schema.Literals(["Foreign", "Version", "Corrupt"]),
+  reason: Schema.Literals(["Missing", "Foreign", "Version", "Corrupt"]),
   message: Schema.String
 }) {}
 
@@ -372,13 +372,17 @@ export const decode = Effect.fnUntraced(function* (bytes: Uint8Array): Effect.fn
  */
 export const load = Effect.fnUntraced(function* (
   path: string
-): Effect.fn.Return<Predictor, InvalidRouter | PlatformError.PlatformError, FileSystem.FileSystem> {
+): Effect.fn.Return<Predictor, InvalidRouter, FileSystem.FileSystem> {
   const files = yield* FileSystem.FileSystem
-  return yield* decode(yield* files.readFile(path))
+  const bytes = yield* Effect.catch(files.readFile(path), () =>
+    invalid("Missing", `There is no router that can be read at ${path}.`)
+  )
+  return yield* decode(bytes)
 })
 
 /**
- * Writes an artefact: aside first, then renamed, so that a half-written one is never found under its name.
+ * Writes an artefact: aside first, then renamed, so that a half-written one is never found under its name. Folders that are not
+ * there are made.
  *
  * @category encoding
  * @since 0.1.0
@@ -386,10 +390,12 @@ export const load = Effect.fnUntraced(function* (
 export const save = Effect.fnUntraced(function* (
   path: string,
   predictor: Predictor
-): Effect.fn.Return<number, PlatformError.PlatformError, FileSystem.FileSystem> {
+): Effect.fn.Return<number, PlatformError.PlatformError, FileSystem.FileSystem | Path.Path> {
   const files = yield* FileSystem.FileSystem
+  const { dirname } = yield* Path.Path
   const bytes = encode(predictor)
-  const aside = `${path}.writing`
+  const aside = `${path}.${process.pid}.writing`
+  yield* files.makeDirectory(dirname(path), { recursive: true })
   yield* files.writeFile(aside, bytes).pipe(
     Effect.andThen(files.rename(aside, path)),
     Effect.onError(() => Effect.ignore(files.remove(aside)))
