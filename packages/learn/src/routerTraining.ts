@@ -1,9 +1,9 @@
 /**
  * Training of a router: ridge regression of every model's quality on hashed words and on figures, stacked.
  *
- * Two readings are fitted, of words and of words with figures, and mixed with non-negative weights that minimise the squared error of
- * held-out predictions (stacking: Wolpert 1992; non-negative: Breiman 1996). Since both are linear, their mixture is one
- * linear function, so that a prediction costs no more than one of them. One fixed configuration serves all data.
+ * Of prompts, two readings are fitted, of words and of words with figures, and mixed with non-negative weights that minimise the
+ * squared error of held-out predictions (stacking: Wolpert 1992; non-negative: Breiman 1996). Since both are linear, their mixture is
+ * one linear function, so that a prediction costs no more than one of them. One fixed configuration serves all data.
  *
  * @since 0.1.0
  */
@@ -18,16 +18,18 @@ const promptDimension = 1 << 16
 const answerDimension = 1 << 14
 /** A word that fewer training rows have says nothing of the next row. */
 const rarest = 3
-/** What each reading multiplies its blocks by (prompt words, answer words, figures), and how strong its ridge is, in rows. */
+/**
+ * What each reading multiplies its blocks by (prompt words, answer words, figures), and how strong its ridge is, in rows. Of an
+ * answer one reading is best: figures always count there, and weights of a mixture would only add noise.
+ */
 const promptReadings: ReadonlyArray<Reading> = [
   { prompt: 1, answer: 0, figures: 0, strength: 10 },
-  { prompt: 1, answer: 0, figures: 0.5, strength: 30 }
+  { prompt: 1, answer: 0, figures: 0.6, strength: 20 }
 ]
-const answerReadings: ReadonlyArray<Reading> = [
-  { prompt: 0.7, answer: 0.7, figures: 1.4, strength: 3 },
-  { prompt: 0.7, answer: 0.7, figures: 1, strength: 10 }
-]
+const answerReadings: ReadonlyArray<Reading> = [{ prompt: 0.7, answer: 0.7, figures: 1.4, strength: 5 }]
 const folds = 5
+/** How often rows are folded anew for the weights of a mixture: on a few hundred rows, one folding leaves much to chance. */
+const foldings = 3
 
 interface Reading {
   readonly prompt: number
@@ -233,15 +235,25 @@ const stack = (columns: ReadonlyArray<Float64Array>, target: Float64Array): Read
   return mixture.map((weight) => (total < 1e-9 ? 1 / columns.length : weight / total))
 }
 
+const joinedUp = (parts: ReadonlyArray<Float64Array>): Float64Array => {
+  const whole = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let position = 0
+  for (const part of parts) {
+    whole.set(part, position)
+    position += part.length
+  }
+  return whole
+}
+
 interface Fit {
   readonly linear: Predictor.Linear
-  /** For every row, what a fit that did not see it predicted. */
+  /** For every row, what a fit that did not see it predicted, in the first folding. */
   readonly heldOut: ReadonlyArray<ReadonlyArray<number>>
 }
 
 const fit = (
   samples: ReadonlyArray<Sample>,
-  groups: ReadonlyArray<number>,
+  foldsBy: ReadonlyArray<ReadonlyArray<number>>,
   targets: ReadonlyArray<ReadonlyArray<number>>,
   readings: ReadonlyArray<Reading>,
   answers: boolean
@@ -249,34 +261,37 @@ const fit = (
   const models = targets.length
   const rows = samples.length
   const scales = (reading: Reading) => [reading.prompt, reading.answer, reading.figures] as const
-  // heldOutBy[reading][model][row]
-  const heldOutBy = readings.map(() => targets.map(() => new Float64Array(rows)))
-  for (let fold = 0; fold < folds; fold++) {
-    const inside: Array<number> = []
-    const outside: Array<number> = []
-    for (let row = 0; row < rows; row++) (groups[row] === fold ? outside : inside).push(row)
-    if (outside.length === 0 || inside.length === 0) continue
-    const train = inside.map((row) => samples[row]!)
-    const prepared = prepare(train, answers)
-    const width = promptDimension + prepared.answerRarity.length + prepared.center.length
-    const trainBlocks = blocksOf(train, prepared)
-    const testBlocks = blocksOf(
-      outside.map((row) => samples[row]!),
-      prepared
-    )
-    for (const [index, reading] of readings.entries()) {
-      const block = join(trainBlocks, scales(reading))
-      const test = join(testBlocks, scales(reading))
-      for (let model = 0; model < models; model++) {
-        const target = inside.map((row) => targets[model]![row]!)
-        const mean = target.reduce((sum, value) => sum + value, 0) / target.length
-        const weights = ridge(block, target, width, reading.strength)
-        for (const [position, row] of outside.entries()) {
-          heldOutBy[index]![model]![row] = mean + dot(weights, test.slots[position]!, test.values[position]!)
+  // predicted[folding][reading][model][row]
+  const predicted = foldsBy.map((foldOf) => {
+    const heldOutBy = readings.map(() => targets.map(() => new Float64Array(rows)))
+    for (let fold = 0; fold < folds; fold++) {
+      const inside: Array<number> = []
+      const outside: Array<number> = []
+      for (let row = 0; row < rows; row++) (foldOf[row] === fold ? outside : inside).push(row)
+      if (outside.length === 0 || inside.length === 0) continue
+      const train = inside.map((row) => samples[row]!)
+      const prepared = prepare(train, answers)
+      const width = promptDimension + prepared.answerRarity.length + prepared.center.length
+      const trainBlocks = blocksOf(train, prepared)
+      const testBlocks = blocksOf(
+        outside.map((row) => samples[row]!),
+        prepared
+      )
+      for (const [index, reading] of readings.entries()) {
+        const block = join(trainBlocks, scales(reading))
+        const test = join(testBlocks, scales(reading))
+        for (let model = 0; model < models; model++) {
+          const target = inside.map((row) => targets[model]![row]!)
+          const mean = target.reduce((sum, value) => sum + value, 0) / target.length
+          const weights = ridge(block, target, width, reading.strength)
+          for (const [position, row] of outside.entries()) {
+            heldOutBy[index]![model]![row] = mean + dot(weights, test.slots[position]!, test.values[position]!)
+          }
         }
       }
     }
-  }
+    return heldOutBy
+  })
   // What matters for a choice is how models differ on a prompt: the mixture is fitted to qualities less their mean over models.
   const centred = (values: ReadonlyArray<ArrayLike<number>>): Float64Array => {
     const means = values.map((column) => {
@@ -294,7 +309,9 @@ const fit = (
     }
     return flat
   }
-  const mixture = stack(heldOutBy.map(centred), centred(targets))
+  const target = centred(targets)
+  const columns = readings.map((_, reading) => predicted.map((folding) => centred(folding[reading]!)))
+  const mixture = stack(columns.map(joinedUp), joinedUp(predicted.map(() => target)))
 
   const prepared = prepare(samples, answers)
   const figureStart = promptDimension + prepared.answerRarity.length
@@ -317,7 +334,7 @@ const fit = (
   const heldOut = targets.map((_, model) =>
     Array.from({ length: rows }, (_, row) => {
       let sum = 0
-      for (let index = 0; index < readings.length; index++) sum += mixture[index]! * heldOutBy[index]![model]![row]!
+      for (let index = 0; index < readings.length; index++) sum += mixture[index]! * predicted[0]![index]![model]![row]!
       return sum
     })
   )
@@ -350,8 +367,8 @@ export interface Trained {
 }
 
 /** Prompts that are the same are never on both sides of a fold. */
-const foldsOf = (rows: ReadonlyArray<Row>): ReadonlyArray<number> => {
-  const distinct = shuffle([...new Set(rows.map((row) => row.prompt))], random(1))
+const foldsOf = (rows: ReadonlyArray<Row>, seed: number): ReadonlyArray<number> => {
+  const distinct = shuffle([...new Set(rows.map((row) => row.prompt))], random(seed))
   const fold = new Map(distinct.map((prompt, index) => [prompt, index % folds]))
   return rows.map((row) => fold.get(row.prompt)!)
 }
@@ -388,7 +405,8 @@ export const train = Effect.fnUntraced(function* (
     })
   }
   const targets = models.map((model) => rows.map((row) => row.outcomes[model]!.quality))
-  const groups = foldsOf(rows)
+  const foldsFor = (readings: ReadonlyArray<Reading>) =>
+    Array.from({ length: readings.length > 1 ? foldings : 1 }, (_, index) => foldsOf(rows, index + 1))
   const asked = rows.map((row) => Features.terms(row.prompt, promptDimension))
   const main = fit(
     rows.map((row, index) => ({
@@ -396,7 +414,7 @@ export const train = Effect.fnUntraced(function* (
       answer: undefined,
       figures: Predictor.figuresOf(row.prompt, undefined)
     })),
-    groups,
+    foldsFor(promptReadings),
     targets,
     promptReadings,
     false
@@ -415,7 +433,7 @@ export const train = Effect.fnUntraced(function* (
           figures: Predictor.figuresOf(row.prompt, answer)
         }
       }),
-      groups,
+      foldsFor(answerReadings),
       targets,
       answerReadings,
       true
