@@ -24,7 +24,7 @@ const rarest = 3
  */
 const promptReadings: ReadonlyArray<Reading> = [
   { prompt: 1, answer: 0, figures: 0, strength: 10 },
-  { prompt: 1, answer: 0, figures: 0.6, strength: 20 }
+  { prompt: 1, answer: 0, figures: 0.8, strength: 20 }
 ]
 const answerReadings: ReadonlyArray<Reading> = [{ prompt: 0.7, answer: 0.7, figures: 1.4, strength: 5 }]
 const folds = 5

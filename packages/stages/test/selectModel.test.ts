@@ -56,7 +56,7 @@ const predictor = (): Predictor.Predictor => {
   return {
     manifest: {
       kind: "interlock-router",
-      features: 1,
+      features: 2,
       models: ["small", "acme/large", "local"],
       rows: 100,
       meanQuality: [0.7, 0.9, 0.2],

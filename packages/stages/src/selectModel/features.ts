@@ -8,12 +8,12 @@
  */
 
 /**
- * The version of the reading; it changes whenever the same text could give other numbers.
+ * The version of the reading; it changes whenever the same text, or its standardised figures, could give other numbers.
  *
  * @category constants
  * @since 0.1.0
  */
-export const version = 1
+export const version = 2
 
 /**
  * Counts by hashed term, all slots different.

@@ -100,8 +100,11 @@ export class InvalidRouter extends Schema.TaggedError<InvalidRouter>()("InvalidR
 
 const finite = (value: number): number => (Number.isFinite(value) ? value : 0)
 
-/** Standardised figures beyond this are cut off: one odd prompt must not decide by a single number. */
-const furthest = 3
+/**
+ * Standardised figures beyond this are cut off: one odd prompt must not decide by a single number. What few prompts have at all (a
+ * percentage asked for, a ratio) stands four or five spreads from the mean, and must still count in full.
+ */
+const furthest = 5
 
 /**
  * The inputs of a linear function, as training and prediction both see them.
@@ -134,7 +137,7 @@ export const weigh = (terms: Features.Terms, rarity: Float32Array): Float64Array
 }
 
 /**
- * Standardises figures: mean 0, spread 1, cut off at 3, scaled so that the whole block weighs as much as a text.
+ * Standardises figures: mean 0, spread 1, cut off at 5, scaled so that the whole block weighs as much as a text.
  *
  * @category predicting
  * @since 0.1.0
