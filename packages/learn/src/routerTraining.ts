@@ -14,7 +14,7 @@ import type { Graded, Row } from "./routerRows.ts"
 import { InvalidRows } from "./routerRows.ts"
 
 /** Slots for words of prompts and of answers. */
-const promptDimension = 1 << 18
+const promptDimension = 1 << 17
 const answerDimension = 1 << 14
 /** A word that fewer training rows have says nothing of the next row. */
 const rarest = 3
