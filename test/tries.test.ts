@@ -16,8 +16,8 @@ import {
   SafePrompt,
   type SafeText
 } from "@interlock/model"
-import { callModel, Models } from "@interlock/providers"
-import { cascade, verifier } from "@interlock/stages/cascade"
+import { callModel, EffectAi, Models } from "@interlock/providers"
+import { cascade, judgeModel, verifier } from "@interlock/stages/cascade"
 import { fallback } from "@interlock/stages/fallback"
 import { hedge } from "@interlock/stages/hedge"
 import { layerUnlimited, retry } from "@interlock/stages/retry"
@@ -128,6 +128,35 @@ describe("the cost of several tries", () => {
         assert.closeTo(journal.usd, 2 * once, 1e-12)
         assert.strictEqual(total.tries, 2)
         assert.closeTo(total.usd, 2 * once, 1e-12)
+      })
+    )
+
+    it.effect(`cascade: what the judge model was asked, where it is a pipeline (${delivery})`, () =>
+      Effect.gen(function* () {
+        const { layer, state } = scripted([{}, {}, {}])
+        const models = [
+          { provider: "p", model: "cheap" },
+          { provider: "p", model: "strong" }
+        ] as const
+        const grader = Pipeline.make("grader", { input: [RawPrompt], protocol: Chat.protocol })
+          .use(
+            Stage.derive("grader", { needs: {}, adds: ChosenModel }, () =>
+              Effect.succeed({ provider: "p", model: "strong" })
+            )
+          )
+          .use(Stage.derive("settings", { needs: {}, adds: Parameters }, () => Effect.succeed({})))
+          .use(redact)
+          .to(callModel)
+        const pipeline = begin.to(cascade("climb", { handler: callModel, models, judge: judgeModel, accept: 0.5 }))
+        const call = delivery === "whole" ? pipeline.run(facts) : streamed(pipeline.stream(facts))
+        const { text, total, tries } = yield* told(call).pipe(
+          Effect.provide(EffectAi.layer(grader)),
+          Effect.provide(layer)
+        )
+        assert.strictEqual(text, "strong")
+        assert.strictEqual(state.calls, 3)
+        assert.deepStrictEqual(tries, ["cheap answered", "strong answered", "strong answered"])
+        assert.closeTo(total.usd, 3 * once, 1e-12)
       })
     )
 
