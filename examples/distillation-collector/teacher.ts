@@ -42,11 +42,17 @@ export const Reasoning: Context.Reference<boolean> = Context.Reference("distilla
   defaultValue: () => false
 })
 
+/** These two keep it to themselves unless they are asked; OpenAI gives a summary, and to verified organisations alone. */
+const giveReasoning = {
+  openai: { reasoningSummary: "auto" },
+  google: { thinkingConfig: { includeThoughts: true } }
+}
+
 const settings = Stage.derive("settings", { needs: {}, adds: Parameters }, () =>
   Effect.map(Reasoning, (reasoning) =>
     // What is thought counts as output.
     reasoning
-      ? { maxOutputTokens: 16_000, temperature: 1, reasoningEffort: "medium" as const }
+      ? { maxOutputTokens: 16_000, temperature: 1, reasoningEffort: "medium" as const, providerOptions: giveReasoning }
       : { maxOutputTokens: 2000, temperature: 1 }
   )
 )
