@@ -5,7 +5,10 @@ import { Stream } from "effect"
 const newline = 0x0a
 const carriageReturn = 0x0d
 
-const textOf = (line: Buffer): string | undefined => {
+/** The text of a line that came in pieces. */
+const textOf = (pieces: ReadonlyArray<Buffer>): string | undefined => {
+  const [only] = pieces
+  const line = pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces)
   const text = line.at(-1) === carriageReturn ? line.subarray(0, -1) : line
   return isUtf8(text) ? text.toString("utf8") : undefined
 }
@@ -14,17 +17,18 @@ const textOf = (line: Buffer): string | undefined => {
 export const lines = <E, R>(bytes: Stream.Stream<Uint8Array, E, R>): Stream.Stream<string | undefined, E, R> =>
   Stream.mapAccum(
     bytes,
-    (): Buffer => Buffer.alloc(0),
-    (rest, more) => {
-      const block =
-        rest.length === 0 ? Buffer.from(more.buffer, more.byteOffset, more.length) : Buffer.concat([rest, more])
+    // Joined once, where the line ends: a set of many megabytes may be a single one.
+    (): ReadonlyArray<Buffer> => [],
+    (before, more) => {
+      const block = Buffer.from(more.buffer, more.byteOffset, more.length)
       const found: Array<string | undefined> = []
-      let start = 0
+      let [pieces, start] = [before, 0]
       for (let end = block.indexOf(newline); end >= 0; end = block.indexOf(newline, start)) {
-        found.push(textOf(block.subarray(start, end)))
+        found.push(textOf([...pieces, block.subarray(start, end)]))
+        pieces = []
         start = end + 1
       }
-      return [block.subarray(start), found]
+      return [start < block.length ? [...pieces, block.subarray(start)] : pieces, found]
     },
-    { onHalt: (rest) => (rest.length === 0 ? [] : [textOf(rest)]) }
+    { onHalt: (pieces) => (pieces.length === 0 ? [] : [textOf(pieces)]) }
   )
