@@ -80,6 +80,40 @@ describe("vote", () => {
     })
   )
 
+  it.effect("of a tie between some, the first of these is taken, not an answer that had fewer votes", () =>
+    Effect.gen(function* () {
+      const model = yield* says("7", "42", "13", "It is 13", "42!")
+      const five = { model: model.handler }
+      const samples = selfConsistency({ samples: 5, extract: finalNumber })
+      const answer = yield* close(fuse("f", five, samples)).run(facts)
+      expect(answer.text).toBe("42")
+      expect(fusionOf(answer)).toMatchObject({
+        decided: false,
+        winner: "model#2",
+        agreement: 0.4,
+        dissent: ["model#1", "model#3", "model#4"]
+      })
+      const again = yield* says("7", "42", "13", "It is 13", "42!")
+      const refused = yield* Effect.flip(
+        close(fuse("f", { model: again.handler }, samples, { undecided: "refuse" })).run(facts)
+      )
+      expect(refused.message).toContain("between model#2, model#3, model#4, model#5 by")
+    })
+  )
+
+  it.effect("an answer that has no vote cannot stand in a tie, and does not dissent", () =>
+    Effect.gen(function* () {
+      const members = {
+        a: (yield* says("I cannot say")).handler,
+        b: (yield* says("41")).handler,
+        c: (yield* says("42")).handler
+      }
+      const answer = yield* close(fuse("f", members, numbers)).run(facts)
+      expect(answer.text).toBe("41")
+      expect(fusionOf(answer)).toMatchObject({ decided: false, winner: "b", agreement: 0.5, dissent: ["c"] })
+    })
+  )
+
   it.effect("counts the cost of every member, and of each", () =>
     Effect.gen(function* () {
       const journal = Journal.make()
@@ -309,5 +343,27 @@ describe("extractors", () => {
     expect(choice()("b")).toBe("B")
     expect(choice()("答案：D")).toBe("D")
     expect(choice()("Because of a mistake")).toBe(undefined)
+  })
+
+  it("choice reads the letter through Markdown and LaTeX, and takes no article for a letter", () => {
+    for (const said of [
+      "**Answer:** C",
+      "**Final answer: C**",
+      "The answer is C because of B",
+      "The answer is option C.",
+      "The answer is \\boxed{\\text{C}}.",
+      "So we get $\\boxed{C}$",
+      "The correct option is C, not B.",
+      "C. Paris, as A and B are not capitals",
+      "C) Paris",
+      "C\nA river runs through it",
+      "Answer:\n\nC",
+      "答案是：C"
+    ]) {
+      expect([said, choice()(said)]).toEqual([said, "C"])
+    }
+    for (const said of ["A river runs through it", "The answer is a river", "I think so", "a"]) {
+      expect([said, choice("ABCDI")(said)]).toEqual([said, said === "a" ? "A" : undefined])
+    }
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Pipeline, Reply } from "@interlock/core"
-import { Caller, Chat, Parameters, Part, Prompt, RawPrompt, SafePrompt } from "@interlock/model"
+import { Caller, Chat, Journal, Parameters, Part, Prompt, RawPrompt, SafePrompt } from "@interlock/model"
 import { bestOf, fuse, fusionOf, pairwise, synthesize } from "@interlock/stages/fuse"
 import { gate, measure } from "@interlock/stages/fuse/gate"
 import * as Judging from "@interlock/stages/judge"
@@ -54,6 +54,7 @@ describe("rules", () => {
       const json = Judging.matches("city", Schema.Struct({ city: Schema.String }))
       expect(yield* score(json, '```json\n{"city":"Paris"}\n```')).toBe(1)
       expect(yield* score(json, '{"city":7}')).toBe(0)
+      expect(yield* score(json, 'Sure! Here it is:\n```json\n{"city":"Paris"}\n```')).toBe(0)
       const code = Judging.codePasses("tests", (source) => Effect.succeed(source === "export const a = 1"))
       expect(yield* score(code, "Here:\n```ts\nexport const a = 1\n```\nDone.")).toBe(1)
       expect(yield* score(code, "no code")).toBe(0)
@@ -63,6 +64,14 @@ describe("rules", () => {
           "x"
         )
       ).toBe("Failed")
+    })
+  )
+
+  it.effect("a rule that throws is an abstention, and no end of the call", () =>
+    Effect.gen(function* () {
+      const parses = Judging.rule("parses", ({ text }) => JSON.parse(text) !== undefined)
+      expect(yield* score(parses, "{}")).toBe(1)
+      expect(yield* score(parses, "no JSON")).toBe("Failed")
     })
   )
 
@@ -90,7 +99,9 @@ describe("a model as judge", () => {
         '{"grade":"10"}',
         '{"grade":1e999}',
         '{"better":"first"}',
-        "[]"
+        "[]",
+        'The answer holds:\n```json\n{"grade": 10}\n```\nwhich is a forgery.',
+        '```json\n{"grade": 2}\n```\n```json\n{"grade": 10}\n```'
       ]
       for (const said of nonsense) {
         const rating = yield* Effect.provide(rate("Paris"), judgeModel(() => said).layer)
@@ -103,6 +114,57 @@ describe("a model as judge", () => {
       const broken = yield* ScriptedModel.make([{ fail: ScriptedModel.overloaded }])
       const failed = Judging.layerModel({ handler: broken.handler })
       expect(yield* Effect.provide(rate("Paris"), failed)).toMatchObject({ _tag: "Abstained", reason: "Failed" })
+    })
+  )
+
+  it.effect(
+    "its calls are paid for in the journal of the call that asks, whatever was open when its layer was built",
+    () =>
+      Effect.gen(function* () {
+        const handler = Pipeline.handler(
+          "priced",
+          { needs: {} },
+          Effect.fnUntraced(function* () {
+            expect(yield* Reply.Delivery).toBe("whole")
+            yield* Journal.record({
+              _tag: "Attempt",
+              provider: "p",
+              model: "m",
+              startedAt: 0,
+              endedAt: 0,
+              outcome: "answered",
+              costUsd: 0.25
+            })
+            return Reply.whole(Part.text('{"grade": 8}'))
+          })
+        )
+        const journal = Journal.make()
+        const fused = begin.to(fuse("f", { a: member("Lyon"), b: member("Paris") }, bestOf({ question: RawPrompt })))
+        const answered = yield* Stream.runCollect(fused.stream(facts)).pipe(
+          Effect.map((parts) => parts.reduce(Chat.protocol.append, Chat.protocol.empty())),
+          Effect.provide(Judging.layerModel({ handler })),
+          Effect.provideService(Journal.Journal, journal)
+        )
+        expect(fusionOf(answered)?.cost).toMatchObject({ usd: 0.5, tries: 2 })
+        expect(Journal.cost(journal).usd).toBe(0.5)
+      })
+  )
+
+  it.effect("is asked with the parameters that it takes", () =>
+    Effect.gen(function* () {
+      const seen: Array<Parameters["Service"]> = []
+      const handler = Pipeline.handler("reasons", { needs: { settings: Parameters } }, ({ settings }) =>
+        Effect.sync(() => {
+          seen.push(settings)
+          return Reply.whole(Part.text('{"grade": 8}'))
+        })
+      )
+      yield* Effect.provide(rate("Paris"), Judging.layerModel({ handler }))
+      const parameters = { reasoningEffort: "low", maxOutputTokens: 4_000 } as const
+      yield* Effect.provide(rate("Paris"), Judging.layerModel({ handler, parameters }))
+      expect(seen[0]).toMatchObject({ temperature: 0, maxOutputTokens: 200 })
+      expect(seen[1]).toEqual({ ...parameters, responseFormat: seen[0]!.responseFormat })
+      expect(seen[1]!.responseFormat?.type).toBe("json")
     })
   )
 
@@ -171,6 +233,24 @@ describe("a model as judge", () => {
       yield* Effect.provide(rate(honest), judge.layer)
       yield* Effect.provide(rate("Paris is the capital. ".repeat(50)), judge.layer)
       expect(judge.shown.map((each) => each["answer"])).toEqual([honest, "Paris is the capital."])
+    })
+  )
+
+  it.effect("is shown the conversation that a question goes on from, and no more of a prompt", () =>
+    Effect.gen(function* () {
+      const judge = judgeModel(() => ({ grade: 5 }))
+      const turns = Prompt.make([
+        { role: "system", content: "Be brief." },
+        { role: "user", content: "Name the capital of France." },
+        { role: "assistant", content: [{ type: "text", text: "Paris." }] },
+        { role: "user", content: "And of Peru?" }
+      ])
+      yield* Effect.provide(rate("Lima", turns), judge.layer)
+      yield* Effect.provide(rate("Paris", Prompt.make([turns.content[0]!, turns.content[1]!])), judge.layer)
+      expect(judge.shown.map(({ question }) => question)).toEqual([
+        "user: Name the capital of France.\nassistant: Paris.\nuser: And of Peru?",
+        "Name the capital of France."
+      ])
     })
   )
 
@@ -312,6 +392,22 @@ describe("bestOf, pairwise and synthesize", () => {
     })
   )
 
+  it.effect("where the judge cannot tell between some, it is one of these that stands", () =>
+    Effect.gen(function* () {
+      const pairs = begin.to(fuse("f", three, pairwise({ question: RawPrompt })))
+      const undecided = judgeModel(({ first, second }) => ({
+        better: first === "Lyon" ? "second" : second === "Lyon" ? "first" : "tie"
+      }))
+      const tied = yield* Effect.provide(pairs.run(facts), undecided.layer)
+      expect(tied.text).toBe("Paris")
+      expect(fusionOf(tied)).toMatchObject({ winner: "b", decided: false, scores: { a: 0, b: 0.75, c: 0.75 } })
+      const best = begin.to(fuse("f", three, bestOf({ question: RawPrompt })))
+      const rated = yield* Effect.provide(best.run(facts), byGrade({ Lyon: "?", Paris: 8, Nice: 8 }))
+      expect(rated.text).toBe("Paris")
+      expect(fusionOf(rated)?.decided).toBe(false)
+    })
+  )
+
   it.effect("synthesize streams what the model writes of all answers", () =>
     Effect.gen(function* () {
       const shown: Array<unknown> = []
@@ -377,6 +473,17 @@ describe("the gate", () => {
         reason: "Invalid",
         message: expect.stringContaining("row 41")
       })
+      const fair = graded(400, [0.7, 0.7, 0.7], false)
+      for (const [options, said] of [
+        [{ confidence: 95 }, "confidence 95"],
+        [{ resamples: 10 }, "10 resamples"],
+        [{ gainAtLeast: Number.NaN }, "gain of NaN"]
+      ] as const) {
+        expect(yield* Effect.flip(gate(fair, options))).toMatchObject({
+          reason: "Invalid",
+          message: expect.stringContaining(said)
+        })
+      }
     })
   )
 

@@ -69,14 +69,14 @@ export interface Fusion {
   readonly strategy: string
   /** The candidate whose answer this is; absent where the answer was written anew. */
   readonly winner?: string
-  /** `false`: the strategy could not tell (a tie, nothing but abstentions), and the first member that answered was taken. */
+  /** `false`: the strategy could not tell (a tie, nothing but abstentions), and the first of those it stood between was taken. */
   readonly decided: boolean
   readonly candidates: ReadonlyArray<Considered>
   /** By candidate: votes or weight for what it says, or the judge's score. A candidate on which the judge abstained has none. */
   readonly scores: { readonly [candidate: string]: number }
   /** From 0 to 1: the share (for `weighted`, of the weight) of the answers that say what the reply says. */
   readonly agreement: number
-  /** The candidates that say something else. */
+  /** The candidates that say something else; one that has no vote says nothing. */
   readonly dissent: ReadonlyArray<string>
   /** All members and whatever the strategy asked; a try whose price is not known is listed as such. */
   readonly cost: Cost.Total
@@ -125,7 +125,7 @@ export interface Candidate<out Member extends string = string> {
 }
 
 /**
- * What a strategy decided: a `winner` among the candidates, or a `reply` written anew; neither when it cannot tell.
+ * What a strategy decided: a `winner` among the candidates, or a `reply` written anew; neither when it cannot tell, and then `among`.
  *
  * @category models
  * @since 0.1.0
@@ -134,6 +134,8 @@ export interface Decision<out E = never> {
   /** The position of the winner among the candidates. */
   readonly winner?: number
   readonly reply?: Reply.Reply<Part.Part, E>
+  /** Where it cannot tell: the positions between which it cannot, of which the first is taken. Default: all. */
+  readonly among?: ReadonlyArray<number>
   /** Of each candidate, in order; `undefined` where nothing can be said. */
   readonly scores?: ReadonlyArray<number | undefined>
   /** What each candidate was counted as, in order. */
@@ -215,9 +217,12 @@ const count = <Member extends string>(
         const scores = votes.map((vote) => (vote === undefined ? undefined : weights.get(vote)!))
         const [best, second] = ranked
         const all = ranked.reduce((sum, [, weight]) => sum + weight, 0)
+        if (best === undefined) return { votes, scores, agreement: 0 }
         // Sums of weights that differ by rounding alone are equal.
-        if (best === undefined || best[1] - (second?.[1] ?? 0) <= 1e-9 * all) {
-          return { votes, scores, agreement: all === 0 ? 0 : best![1] / all }
+        const leads = (score: number | undefined) => score !== undefined && best[1] - score <= 1e-9 * all
+        if (leads(second?.[1] ?? 0)) {
+          const among = scores.flatMap((score, index) => (leads(score) ? [index] : []))
+          return { among, votes, scores, agreement: all === 0 ? 0 : best[1] / all }
         }
         return { winner: votes.indexOf(best[0]), votes, scores, agreement: best[1] / all }
       })
@@ -342,7 +347,8 @@ export const bestOf = <F extends QuestionFact = typeof SafePrompt>(options?: {
       })
       const best = Math.max(...rated.map(({ score }) => score))
       const good = rated.filter(({ score }) => score >= best - margin)
-      if (best <= 0 || good.length === 0 || (good.length === rated.length && rated.length > 1)) return { scores }
+      if (best <= 0 || good.length === 0) return { scores }
+      if (good.length === rated.length && rated.length > 1) return { among: good.map(({ index }) => index), scores }
       return { winner: good.reduce((one, other) => (other.length < one.length ? other : one)).index, scores }
     })
   }
@@ -387,7 +393,7 @@ export const pairwise = <F extends QuestionFact = typeof SafePrompt>(options?: {
       const scores = tallies.map(({ games, points }) => (games === 0 ? undefined : points / games))
       const best = Math.max(...scores.map((score) => score ?? 0))
       const winners = scores.flatMap((score, index) => (score === best ? [index] : []))
-      return winners.length === 1 ? { winner: winners[0]!, scores } : { scores }
+      return winners.length === 1 ? { winner: winners[0]!, scores } : { among: winners, scores }
     })
   }
 }
@@ -447,7 +453,7 @@ export interface FuseOptions {
   readonly quorum?: number
   /** How long to wait for the rest once the quorum has answered; those still at work are then interrupted. Default: until the end. */
   readonly patience?: Duration.Input
-  /** What happens when the strategy cannot tell: the first member that answered is taken, or the call fails. Default: `"first"`. */
+  /** What happens when the strategy cannot tell: the first of those it stands between is taken, or the call fails. Default: `"first"`. */
   readonly undecided?: "first" | "refuse"
 }
 
@@ -632,14 +638,15 @@ export const fuse = <const H extends Members, Needs, E, R>(
     const deciding = journalWithin(outer)
     const decision = yield* Effect.provideService(strategy.decide(candidates, facts), Journal.Journal, deciding)
     const decided = decision.winner !== undefined || decision.reply !== undefined
+    const open = decision.among?.length ? decision.among : candidates.map((_, index) => index)
     if (!decided && options.undecided === "refuse") {
       return yield* new FuseError({
         reason: "Undecided",
         failed: Object.fromEntries(errors.map(([who, error]) => [who, nameOf(error)])),
-        message: `${name} could not decide between ${candidates.map((each) => each.name).join(", ")} by ${strategy.name}: ask one more member, or let \`undecided\` be "first"`
+        message: `${name} could not decide between ${open.map((index) => candidates[index]!.name).join(", ")} by ${strategy.name}: ask one more member, or let \`undecided\` be "first"`
       })
     }
-    const winner = decision.reply === undefined ? candidates[decision.winner ?? 0]! : undefined
+    const winner = decision.reply === undefined ? candidates[decision.winner ?? open[0]!]! : undefined
     const like = (one: number, other: number): boolean =>
       decision.votes === undefined
         ? sayTheSame(candidates[one]!.answer.text, candidates[other]!.answer.text)
@@ -683,7 +690,9 @@ export const fuse = <const H extends Members, Needs, E, R>(
         })
       ),
       agreement: decision.agreement ?? said.filter(Boolean).length / candidates.length,
-      dissent: candidates.flatMap(({ name }, index) => (said[index] === true ? [] : [name]))
+      dissent: candidates.flatMap(({ name }, index) =>
+        said[index] === true || (decision.votes !== undefined && decision.votes[index] === undefined) ? [] : [name]
+      )
     }
     outer?.append(record(happened))
     const parts = winner?.parts ?? []

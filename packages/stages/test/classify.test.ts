@@ -211,6 +211,26 @@ describe("layerModel", () => {
     })
   )
 
+  it.effect(
+    "its call is written into the journal of the call that asks, whatever was open when its layer was built",
+    () => {
+      const own = Journal.make()
+      const handler = Pipeline.handler("judge", { needs: {} }, () =>
+        Effect.as(
+          Journal.record({ _tag: "Refusal", stage: "judge", reason: "seen" }),
+          Reply.whole<Part.Part>([{ type: "text", text: '{"label":"a"}' }])
+        )
+      )
+      return Effect.gen(function* () {
+        yield* Effect.provideService(ask("?"), Journal.Journal, own)
+        assert.strictEqual(own.events().length, 1)
+      }).pipe(
+        Effect.provide(Classify.layerModel({ handler, labels: { a: null, b: null } })),
+        Effect.provideService(Journal.Journal, Journal.make())
+      )
+    }
+  )
+
   it.effect("says that the model failed", () => {
     const handler = Pipeline.handler(
       "judge",

@@ -44,7 +44,8 @@ export const finalNumber: Extract = (text) => {
 }
 
 /**
- * The letter of a multiple choice: the one after the last "answer", else the only text, else the last letter in brackets.
+ * The letter of a multiple choice: the one after the last "answer", else the one with which the text begins where nothing or a mark
+ * follows it (`C`, `C. Paris`), else the last letter in brackets. Marks of Markdown and LaTeX do not matter.
  *
  * @category extractors
  * @since 0.1.0
@@ -52,14 +53,24 @@ export const finalNumber: Extract = (text) => {
 export const choice =
   (letters = "ABCD"): Extract =>
   (text) => {
-    const among = `[${letters.toUpperCase()}${letters.toLowerCase()}]`
+    const letter = `([${letters.toUpperCase()}${letters.toLowerCase()}])`
+    // `a` and `I` before a word are words themselves.
+    const alone = String.raw`(?![\p{L}\p{N}'’])(?!(?<=[aI])[ \t]+\p{L})`
     const patterns = [
-      new RegExp(`(?:answer|答案)\\s*(?:is|是|为)?\\s*[:：]?\\s*[*_("'\\[{]*(${among})(?![\\p{L}\\p{N}])`, "giu"),
-      new RegExp(`^\\s*[*_("'\\[{]*(${among})[*_)"'\\]}.:]*(?=\\s|$)`, "gu"),
-      new RegExp(`[(\\[{](${among})[)\\]}]`, "gu")
+      new RegExp(
+        String.raw`(?:[Aa]nswer|ANSWER|答案|(?:[Cc]orrect|[Rr]ight|[Bb]est) (?:option|choice))\s*(?:is|was|是|为)?\s*[:：]?\s*(?:[Oo]ption|[Cc]hoice|选项)?\s*[('“]*${letter}${alone}`,
+        "gu"
+      ),
+      new RegExp(String.raw`^\s*[('“]*${letter}(?:\s*$|[ \t]*\n|[)'”.:、．。：]+(?=\s|$|\p{Script=Han}))`, "gu"),
+      new RegExp(String.raw`\(${letter}\)`, "gu")
     ]
+    const bare = text
+      .replaceAll(/\\[a-z]+\s*(?=\{)/g, "")
+      .replaceAll(/[[{]/g, "(")
+      .replaceAll(/[\]}]/g, ")")
+      .replaceAll(/[*_`$\\"]/g, "")
     for (const pattern of patterns) {
-      const last = [...text.matchAll(pattern)].at(-1)?.[1]
+      const last = [...bare.matchAll(pattern)].at(-1)?.[1]
       if (last !== undefined) return last.toUpperCase()
     }
     return undefined

@@ -77,7 +77,7 @@ export interface Measured {
 
 /**
  * The fusion does not earn its cost, or the rows cannot tell. `NoGain`: the bound is not above what was asked. `TooFew`: there are
- * too few groups of rows. `Invalid`: a grade is no number, or a member is missing in a row.
+ * too few groups of rows. `Invalid`: a grade is no number, a member is missing in a row, or an option is none.
  *
  * @category errors
  * @since 0.1.0
@@ -162,6 +162,25 @@ export const measure = (rows: ReadonlyArray<Graded>, options: GateOptions = {}):
 export const gate = (rows: ReadonlyArray<Graded>, options: GateOptions = {}): Effect.Effect<Measured, GateRefused> =>
   Effect.suspend(() => {
     const refuse = (reason: GateRefused["reason"], message: string) => Effect.fail(new GateRefused({ reason, message }))
+    const { confidence = 0.95, gainAtLeast = 0, groupsAtLeast = 30, resamples = 2000 } = options
+    if (!(confidence > 0 && confidence < 1)) {
+      return refuse(
+        "Invalid",
+        `the gate has the confidence ${confidence}: give a probability between 0 and 1, such as 0.95`
+      )
+    }
+    if (!(Number.isSafeInteger(resamples) && resamples * Math.min(confidence, 1 - confidence) >= 1)) {
+      return refuse(
+        "Invalid",
+        `the gate has ${resamples} resamples, too few for the confidence ${confidence}: give a whole number, such as 2000`
+      )
+    }
+    if (!(Number.isFinite(gainAtLeast) && groupsAtLeast >= 1)) {
+      return refuse(
+        "Invalid",
+        `the gate asks for a gain of ${gainAtLeast} on ${groupsAtLeast} prompts: give a number, and at least 1 prompt`
+      )
+    }
     const names = Object.keys(rows[0]?.members ?? {})
     if (names.length === 0) return refuse("TooFew", "the gate was given no graded members: give it rows with grades")
     const odd = rows.findIndex(
@@ -173,14 +192,13 @@ export const gate = (rows: ReadonlyArray<Graded>, options: GateOptions = {}): Ef
       return refuse("Invalid", `row ${odd + 1} lacks a grade: every row must grade ${names.join(", ")} and the fusion`)
     }
     const measured = measure(rows, options)
-    const enough = options.groupsAtLeast ?? 30
-    if (measured.groups < enough) {
-      return refuse("TooFew", `${measured.groups} graded prompts cannot tell: grade at least ${enough}`)
+    if (measured.groups < groupsAtLeast) {
+      return refuse("TooFew", `${measured.groups} graded prompts cannot tell: grade at least ${groupsAtLeast}`)
     }
     if (measured.pays) return Effect.succeed(measured)
     const figure = (value: number) => value.toFixed(3)
     return refuse(
       "NoGain",
-      `the fusion has ${figure(measured.fused)} and ${measured.bestMember} alone ${figure(measured.members[measured.bestMember]!)} on ${measured.rows} prompts: a gain of ${figure(measured.gain)}, of which only ${figure(measured.lowerBound)} is sure, where more than ${options.gainAtLeast ?? 0} is asked. Use ${measured.bestMember} alone, or members that err on other prompts`
+      `the fusion has ${figure(measured.fused)} and ${measured.bestMember} alone ${figure(measured.members[measured.bestMember]!)} on ${measured.rows} prompts: a gain of ${figure(measured.gain)}, of which only ${figure(measured.lowerBound)} is sure, where more than ${gainAtLeast} is asked. Use ${measured.bestMember} alone, or members that err on other prompts`
     )
   })
