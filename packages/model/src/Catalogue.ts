@@ -116,7 +116,8 @@ export type Rate =
   | { readonly base: number; readonly above: ReadonlyArray<{ readonly tokens: number; readonly rate: number }> }
 
 /**
- * The rates of a model: US dollars per million tokens, except `perImage` (US dollars per image made).
+ * The rates of a model: US dollars per million tokens, except `perImage` (US dollars per image made) and `perMegapixel` (US dollars per
+ * megapixel of each image made; a megapixel begun counts whole, and 1024 × 1024 pixels are one, as fal bills them).
  *
  * A rate that is left out is the rate of its parent: `cacheRead`, `cacheWrite` and `inputImage` fall back to `input`,
  * `cacheWriteOneHour` (of what a provider keeps for an hour instead of minutes) to `cacheWrite`, `outputImage` and
@@ -136,6 +137,7 @@ export interface Rates {
   readonly outputImage?: Rate
   readonly outputReasoning?: Rate
   readonly perImage?: number
+  readonly perMegapixel?: number
 }
 
 /**

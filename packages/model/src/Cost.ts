@@ -24,6 +24,7 @@
 import { Effect, Schema } from "effect"
 import type { Entry, Rate } from "./Catalogue.ts"
 import { rateAt, ratesAt } from "./Catalogue.ts"
+import * as Image from "./Image.ts"
 import type * as Journal from "./Journal.ts"
 import type { ModelError } from "./ModelError.ts"
 import * as Part from "./Part.ts"
@@ -109,6 +110,8 @@ export interface Work {
   readonly serviceTier?: string
   /** How many images were made, for models billed by the image. */
   readonly images?: number
+  /** For how many megapixels they are billed all together, for models billed by them; see `Image.megapixels`. */
+  readonly megapixels?: number
   /** How many of the tokens in `usage` are those of images, for models that bill them otherwise. */
   readonly imageTokens?: { readonly input?: number; readonly output?: number }
   /** How many of the tokens in `usage.inputTokens.cacheWrite` the provider keeps for an hour, where it bills them otherwise. */
@@ -154,7 +157,7 @@ export const tokens = (input: number, output: number): Part.Usage => ({
  *
  * Cached and written input, images and reasoning are billed at their own rates where the catalogue has them, long
  * prompts by their tier, and batches at the provider's factor. It is `Unpriced` when the entry has no prices, when the
- * usage lacks a count that has a price, or when a batch or a service tier was asked of a model without a price for it.
+ * usage lacks a count that has a price, when the size of an image is not known that is billed by it, or when a batch or a service tier was asked of a model without a price for it.
  *
  * @category pricing
  * @since 0.1.0
@@ -211,7 +214,11 @@ export const of = (entry: Entry, work: Work): Cost => {
     dollars(rates.cacheWriteOneHour ?? writeRate, oneHour)
   const outputUsd =
     dollars(outputRate, (output ?? 0) - imageOutput) + dollars(rates.outputImage ?? rates.output, imageOutput)
-  const imagesUsd = (rates.perImage ?? 0) * (work.images ?? 0) * factor
+  const images = work.images ?? 0
+  if (rates.perMegapixel !== undefined && images > 0 && work.megapixels === undefined) {
+    return unpriced("the provider did not say how large its images are")
+  }
+  const imagesUsd = ((rates.perImage ?? 0) * images + (rates.perMegapixel ?? 0) * (work.megapixels ?? 0)) * factor
   return {
     _tag: "Amount",
     provider: entry.provider,
@@ -241,6 +248,43 @@ export interface Seen {
 }
 
 /**
+ * The images of a call; `megapixels` is absent where the size of one of them was not said.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Images {
+  readonly images: number
+  readonly megapixels?: number
+}
+
+/**
+ * No images.
+ *
+ * @category pricing
+ * @since 0.1.0
+ */
+export const noImages: Images = { images: 0, megapixels: 0 }
+
+/**
+ * The images of a call with one more, where the part is a finished image.
+ *
+ * @category pricing
+ * @since 0.1.0
+ */
+export const withImage = (before: Images, part: Part.Part): Images => {
+  const event = Image.eventOf(part)
+  if (event?._tag !== "Final") return before
+  const { height, width } = event.made
+  return {
+    images: before.images + 1,
+    ...(before.megapixels !== undefined &&
+      width !== undefined &&
+      height !== undefined && { megapixels: before.megapixels + Image.megapixels({ width, height }) })
+  }
+}
+
+/**
  * The usage of a call by what was seen of it: the provider's own counts, and estimates for those it left out. A provider
  * that counts no tokens for what was plainly sent or written has not counted.
  *
@@ -250,12 +294,12 @@ export interface Seen {
 export const usageOf = (
   entry: Entry,
   seen: Pick<Seen, "parts" | "prompt">
-): Pick<Work, "cacheWriteOneHour" | "imageTokens" | "serviceTier" | "usage"> & {
+): Pick<Work, "cacheWriteOneHour" | "imageTokens" | "megapixels" | "serviceTier" | "usage"> & {
   readonly estimated: boolean
   readonly images: number
 } => {
   let written = ""
-  let images = 0
+  let made = noImages
   let imageTokens: Work["imageTokens"]
   let cacheWriteOneHour: Work["cacheWriteOneHour"]
   let serviceTier: unknown
@@ -266,7 +310,7 @@ export const usageOf = (
     else if (part.type === "text-delta" || part.type === "reasoning-delta") written += part.delta
     else if (part.type === "tool-params-delta") written += part.delta
     else if (part.type === "tool-call") written += `${part.name}${JSON.stringify(part.params) ?? ""}`
-    else if (part.type === "file" && part.mediaType.startsWith("image/") && !Part.isPartial(part)) images++
+    else if (part.type === "file") made = withImage(made, part)
     else if (part.type === "response-metadata") {
       const said = Part.interlock(part)
       begun = (said["inputTokens"] as Part.Usage["inputTokens"] | undefined) ?? begun
@@ -285,18 +329,18 @@ export const usageOf = (
   const hasInput = hasTokens(inputTokens, asked)
   const hasOutput = hasTokens(outputTokens, written)
   const more = {
+    ...made,
     ...(imageTokens === undefined ? {} : { imageTokens }),
     ...(cacheWriteOneHour === undefined ? {} : { cacheWriteOneHour }),
     ...(typeof serviceTier === "string" ? { serviceTier } : {})
   }
-  if (hasInput && hasOutput) return { usage: { inputTokens, outputTokens }, estimated: false, images, ...more }
+  if (hasInput && hasOutput) return { usage: { inputTokens, outputTokens }, estimated: false, ...more }
   return {
     usage: {
       inputTokens: hasInput ? inputTokens : { total: TokenCount.estimate(entry, seen.prompt) },
       outputTokens: hasOutput ? outputTokens : { total: TokenCount.estimate(entry, written) }
     },
     estimated: true,
-    images,
     ...more
   }
 }
@@ -310,8 +354,13 @@ const hasTokens = (counts: Part.Usage["inputTokens"] & Part.Usage["outputTokens"
 
 const counted = (value: unknown): number | undefined => (typeof value === "number" ? known(value) : undefined)
 
-/** What the handler of an image model says of the tokens in `usage`: how many are those of images. */
-const imageTokensOf = (finish: Part.FinishPart): Work["imageTokens"] => {
+/**
+ * What the handler of an image model says of the tokens in `usage`: how many are those of images.
+ *
+ * @category pricing
+ * @since 0.1.0
+ */
+export const imageTokensOf = (finish: Part.FinishPart): Work["imageTokens"] => {
   const said = Part.interlock(finish)["imageTokens"]
   if (typeof said !== "object" || said === null) return undefined
   const { input, output } = said as { readonly [side: string]: unknown }

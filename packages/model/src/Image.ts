@@ -71,6 +71,15 @@ export const fromBytes = (mediaType: string, content: Uint8Array): Picture => ({
   data: Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString("base64")
 })
 
+/**
+ * For how many megapixels a picture is billed where a model is billed by them: those begun count whole, and 1024 × 1024 pixels are one.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const megapixels = ({ height, width }: { readonly width: number; readonly height: number }): number =>
+  Math.max(1, Math.ceil((width * height) / 1_048_576))
+
 // ---------------------------------------------------------------------------------------------------------------
 // Parts
 // ---------------------------------------------------------------------------------------------------------------

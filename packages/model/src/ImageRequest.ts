@@ -23,6 +23,7 @@
  */
 import { Context, Effect, Schema } from "effect"
 import type { Entry, ImageParameterName, ImageRule } from "./Catalogue.ts"
+import { megapixels } from "./Image.ts"
 import type { FilePart, Prompt } from "./Prompt.ts"
 
 /**
@@ -170,6 +171,21 @@ export const of = (prompt: Prompt, settings: ImageSettings = {}): Asked => {
 export const pixels = (size: string): { readonly width: number; readonly height: number } | undefined => {
   const found = /^([1-9]\d{0,5})x([1-9]\d{0,5})$/.exec(size)
   return found === null ? undefined : { width: Number(found[1]), height: Number(found[2]) }
+}
+
+/**
+ * How many images a request is for, and for how many megapixels they will be billed; an image whose size is not asked for is taken for
+ * one megapixel.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const amount = ({
+  count = 1,
+  size
+}: ImageSettings): { readonly images: number; readonly megapixels: number } => {
+  const asked = size === undefined ? undefined : pixels(size)
+  return { images: count, megapixels: count * (asked === undefined ? 1 : megapixels(asked)) }
 }
 
 /**

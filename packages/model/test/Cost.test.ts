@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Catalogue, Cost, ModelError, Part } from "@interlock/model"
+import { Catalogue, Cost, Image, ImageRequest, ModelError, Part } from "@interlock/model"
 import { calcPrice } from "@pydantic/genai-prices"
 import { Effect } from "effect"
 import * as FastCheck from "fast-check"
@@ -96,6 +96,34 @@ describe("Cost.of", () => {
         ])
       )
     )
+  )
+
+  it.effect("bills images by the megapixel, each rounded up, and none whose size was not said", () =>
+    Effect.gen(function* () {
+      const fal = yield* entry("fal", "fal-ai/flux-1/dev")
+      const picture = (width?: number, height?: number) =>
+        Image.final({
+          mediaType: "image/png",
+          data: "iVBORw0KGgo=",
+          index: 0,
+          ...(width && height && { width, height })
+        })
+      const seen = (...parts: ReadonlyArray<Part.Part>) =>
+        Cost.ofSeen(fal, { prompt: "a boat", parts: [...parts, Part.finish("stop")], at })
+      assert.closeTo(usd(seen(picture(1024, 1024))), 0.025, 1e-12)
+      assert.closeTo(usd(seen(picture(1024, 768), picture(512, 512))), 0.05, 1e-12)
+      assert.closeTo(usd(seen(picture(1025, 1024))), 0.05, 1e-12)
+      assert.closeTo(usd(seen(picture(2048, 2048))), 0.1, 1e-12)
+      const unsaid = seen(picture(1024, 1024), picture())
+      assert.strictEqual(
+        unsaid._tag === "Unpriced" && unsaid.reason,
+        "the provider did not say how large its images are"
+      )
+      const asked = ImageRequest.amount({ count: 3, size: "2048x1024" })
+      assert.deepStrictEqual(asked, { images: 3, megapixels: 6 })
+      assert.closeTo(usd(Cost.of(fal, { usage: Cost.tokens(3, 0), at, ...asked })), 0.15, 1e-12)
+      assert.deepStrictEqual(ImageRequest.amount({}), { images: 1, megapixels: 1 })
+    }).pipe(Effect.provide(Catalogue.layer))
   )
 
   it.effect("is never a silent zero: no price, no input count and no output count are each said", () =>

@@ -1,7 +1,7 @@
 /**
  * `AiSdkImages` makes any image model of the AI SDK (`ImageModelV4`) a provider or a handler.
  *
- * What it is asked for beyond what one request of the model gives is asked for in several. A model of the AI SDK does not stream,
+ * What it is asked for beyond what one request of the model gives is asked for in several, whose seeds follow one another. A model of the AI SDK does not stream,
  * so a live reply brings whole pictures, as the requests come back; what a model warns of (a seed or a size that it did not heed)
  * is in the finish part's `metadata.interlock.warnings`.
  *
@@ -89,34 +89,38 @@ const call = (modelOf: () => ImageModelV4, request: ModelRequest): ModelReply =>
         try: async () => (typeof most === "function" ? await most({ modelId: model.modelId }) : most),
         catch: fail
       })) ?? asked.count
-    const counts: Array<number> = []
-    for (let left = asked.count; left > 0; left -= atOnce) counts.push(Math.max(1, Math.min(left, atOnce)))
-    const ask = (count: number) =>
-      within(
-        exchange,
-        "whole",
-        Effect.tryPromise({
-          try: (signal) =>
-            model.doGenerate({ ...optionsOf(request.prompt, request.settings, asked, count), abortSignal: signal }),
-          catch: fail
-        })
-      )
-    const batches = Stream.mapEffect(Stream.fromIterable(counts), ask)
+    const step = Math.max(1, atOnce)
+    const batches = Stream.mapEffect(
+      Stream.fromIterable(Array.from({ length: Math.ceil(asked.count / step) }, (_, turn) => turn * step)),
+      (from) => {
+        const batch = { ...asked, ...seedOf(asked, from), count: Math.min(step, asked.count - from) }
+        return within(
+          exchange,
+          "whole",
+          Effect.tryPromise({
+            try: (signal) =>
+              model.doGenerate({ ...optionsOf(request.prompt, request.settings, batch), abortSignal: signal }),
+            catch: fail
+          })
+        ).pipe(Effect.map((result) => ({ ...result, seed: batch.count === 1 ? batch.seed : undefined })))
+      }
+    )
     const parts = partsOf(exchange, batches)
     if (request.delivery === "live") return yield* Reply.liveAfterFirst(parts)
     return Reply.whole(yield* Stream.runCollect(parts))
   })
 
-const optionsOf = (
-  prompt: Prompt.Prompt<SafeText>,
-  settings: ModelRequest["settings"],
-  asked: ImageRequest.Asked,
-  count: number
-) => {
+const seeds = 2 ** 31
+
+/** The seed of the pictures from this one on: with one seed for all requests, each would make the same pictures. */
+const seedOf = ({ seed }: ImageRequest.Asked, from: number): { readonly seed?: number } =>
+  seed === undefined ? {} : { seed: seed < seeds ? (seed + from) % seeds : seed + from }
+
+const optionsOf = (prompt: Prompt.Prompt<SafeText>, settings: ModelRequest["settings"], asked: ImageRequest.Asked) => {
   const text = Prompt.text(prompt)
   return {
     prompt: text === "" ? undefined : text,
-    n: count,
+    n: asked.count,
     size: asked.size,
     aspectRatio: asked.aspectRatio,
     seed: asked.seed,
@@ -138,7 +142,7 @@ const fileOf = (file: Prompt.FilePart): ImageModelV4File => {
 /** The pictures of every request as they come back, and the finish. */
 const partsOf = (
   exchange: Exchange,
-  batches: Stream.Stream<ImageModelV4Result, ModelError.ModelError>
+  batches: Stream.Stream<ImageModelV4Result & { readonly seed: number | undefined }, ModelError.ModelError>
 ): Stream.Stream<Part.Part, ModelError.ModelError> =>
   Stream.suspend(() => {
     let index = 0
@@ -147,6 +151,7 @@ const partsOf = (
     let output: number | undefined
     const made = Stream.mapEffect(batches, (result) => {
       const parts: Array<Part.Part> = []
+      const heeded = !result.warnings.some((warning) => "feature" in warning && warning.feature === "seed")
       warnings.push(...result.warnings)
       input = plus(input, result.usage?.inputTokens)
       output = plus(output, result.usage?.outputTokens)
@@ -156,7 +161,8 @@ const partsOf = (
         if (mediaType === undefined) {
           return Effect.fail(exchange.fail({ reason: "InvalidAnswer", detail: "what came back is no picture" }))
         }
-        parts.push(Image.final({ mediaType, data, index: index++ }))
+        const seed = heeded && result.seed !== undefined ? { seed: result.seed } : {}
+        parts.push(Image.final({ mediaType, data, index: index++, ...seed }))
       }
       return parts.length > 0
         ? Effect.succeed(parts)

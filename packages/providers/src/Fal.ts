@@ -114,10 +114,11 @@ const makeQueue = (base: string, key: string): Queue => {
       ),
     cancel: (exchange, request, id) =>
       json(exchange, authorised(HttpClientRequest.put(`${job(request, id)}/cancel`)), "connect"),
-    delivered: (said) =>
-      isRecord(said) && said["status"] === "OK"
-        ? { _tag: "Done", answer: said["payload"] }
-        : { _tag: "Failed", failure: failureOf(said) },
+    delivered: (said) => {
+      if (!isRecord(said) || said["status"] !== "OK") return { _tag: "Failed", failure: failureOf(said) }
+      // A payload that fal could not put into its webhook (`payload_error`) is asked for instead.
+      return isRecord(said["payload"]) ? { _tag: "Done", answer: said["payload"] } : { _tag: "Running" }
+    },
     output: (answer) => {
       if (!isRecord(answer)) return undefined
       const images = Array.isArray(answer["images"]) ? answer["images"] : [answer["image"]]
@@ -192,11 +193,14 @@ export class Keys extends Context.Service<
   {
     /** The `x` of each Ed25519 key of fal's key set, in base64url. */
     readonly all: Effect.Effect<ReadonlyArray<string>, Webhook.WebhookRefused>
+    /** The same, looked up anew where that was not done just now: asked for when none of the known keys holds. */
+    readonly renewed: Effect.Effect<ReadonlyArray<string>, Webhook.WebhookRefused>
   }
 >()("@interlock/providers/Fal/Keys") {}
 
 /**
- * The keys as fal publishes them, fetched when first needed and once a day.
+ * The keys as fal publishes them, fetched when first needed, once a day, and for a signature that none of them holds (as when fal has
+ * changed them), once a minute at most.
  *
  * @category layers
  * @since 0.1.0
@@ -207,20 +211,20 @@ export const layerKeys = (options: { readonly url?: string } = {}): Layer.Layer<
     Effect.gen(function* () {
       const client = yield* httpClient
       const none = () => refuse("fal", new Webhook.NoKeys(), "fal's keys cannot be fetched")
-      let known: { readonly keys: ReadonlyArray<string>; readonly until: number } | undefined
-      const fetch = Effect.gen(function* () {
+      let known: { readonly keys: ReadonlyArray<string>; readonly at: number } | undefined
+      const notOlder = Effect.fnUntraced(function* (than: Duration.Input) {
         const exchange = yield* begin(client, { provider: "fal", model: "keys", prompt: { content: [] } })
         const now = exchange.clock.currentTimeMillisUnsafe()
-        if (known !== undefined && now < known.until) return known.keys
+        if (known !== undefined && now < known.at + Duration.toMillis(than)) return known.keys
         const url = options.url ?? "https://rest.fal.ai/.well-known/jwks.json"
         const answer = yield* Effect.mapError(json(exchange, HttpClientRequest.get(url), "connect"), none)
         const listed = isRecord(answer) && Array.isArray(answer["keys"]) ? answer["keys"] : []
         const keys = listed.flatMap((each) => (isRecord(each) && typeof each["x"] === "string" ? [each["x"]] : []))
         if (keys.length === 0) return yield* none()
-        known = { keys, until: now + Duration.toMillis("1 day") }
+        known = { keys, at: now }
         return keys
       })
-      return { all: fetch }
+      return { all: notOlder("1 day"), renewed: notOlder("1 minute") }
     })
   )
 
@@ -250,17 +254,19 @@ export const receive = Effect.fnUntraced(function* (
   yield* fresh(name, timestamp, Webhook.tolerance)
   const body = bytesOf(incoming.body)
   const message = Buffer.from(`${id}\n${user}\n${timestamp}\n${createHash("sha256").update(body).digest("hex")}`)
-  const keys = yield* Effect.flatMap(Keys, (service) => service.all)
+  const keys = yield* Keys
   const signed = Buffer.from(/^[0-9a-f]{128}$/i.test(signature) ? signature : "", "hex")
-  const holds = keys.some((x) => {
+  const holds = (x: string) => {
     try {
       const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" })
-      return signed.length === 64 && verify(null, message, key, signed)
+      return verify(null, message, key, signed)
     } catch {
       return false
     }
-  })
-  if (!holds) return yield* refuse(name, new Webhook.WrongSignature(), "its signature is not fal's")
+  }
+  const signedByOneOf = Effect.map((all: ReadonlyArray<string>) => all.some(holds))
+  const held = signed.length === 64 && ((yield* signedByOneOf(keys.all)) || (yield* signedByOneOf(keys.renewed)))
+  if (!held) return yield* refuse(name, new Webhook.WrongSignature(), "its signature is not fal's")
   const said = yield* Effect.try({
     try: () => JSON.parse(body.toString()) as unknown,
     catch: () => refuse(name, new Webhook.UnreadableBody(), "its body is no JSON")

@@ -14,7 +14,7 @@
  * @since 0.1.0
  */
 import { Reply } from "@interlock/core"
-import { Image, ImageRequest, ModelError, type Part } from "@interlock/model"
+import { Image, ImageRequest, ModelError, Part } from "@interlock/model"
 import { Effect, Stream } from "effect"
 import * as Google from "./Google.ts"
 import { toModelError } from "./internal/aiSdkError.ts"
@@ -79,6 +79,23 @@ const settingsOf = ({ settings }: ModelRequest, asked: ImageRequest.Asked): Mode
   }
 }
 
+/** What pictures cost is told apart from words, which cost a twelfth. Where Gemini does not tell, all of the output counts as pictures. */
+const imageTokensOf = ({ metadata, usage }: Part.FinishPart): number => {
+  const isRecord = (value: unknown): value is { readonly [field: string]: unknown } =>
+    typeof value === "object" && value !== null
+  const google = metadata?.["google"]
+  const said = isRecord(google) ? google["usageMetadata"] : undefined
+  const details = isRecord(said) ? said["candidatesTokensDetails"] : undefined
+  if (!Array.isArray(details)) return usage.outputTokens.total ?? 0
+  return details.reduce<number>(
+    (all, one) =>
+      isRecord(one) && one["modality"] === "IMAGE" && typeof one["tokenCount"] === "number"
+        ? all + one["tokenCount"]
+        : all,
+    0
+  )
+}
+
 /** Counts the pictures; a reply that ends without one is no answer. */
 const numbered = (request: ModelRequest) => {
   let index = 0
@@ -86,7 +103,9 @@ const numbered = (request: ModelRequest) => {
     next: (part: Part.Part): Part.Part =>
       part.type === "file" && part.mediaType.startsWith("image/")
         ? Image.final({ mediaType: part.mediaType, data: part.data, index: index++ })
-        : part,
+        : part.type === "finish"
+          ? Part.annotate(part, { imageTokens: { output: imageTokensOf(part) } })
+          : part,
     problem: (finish: Part.Part | undefined): ModelError.ModelError | undefined =>
       index > 0
         ? undefined

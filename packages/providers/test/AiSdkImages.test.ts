@@ -4,6 +4,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Pipeline, Stage } from "@interlock/core"
 import {
   Catalogue,
+  Cost,
   Image,
   ImageRequest,
   Journal,
@@ -78,6 +79,8 @@ describe("any image model of the AI SDK", () => {
       expect(whole.usage).toEqual({ inputTokens: { total: 9 }, outputTokens: { total: 15 } })
       expect(whole.metadata["warnings"]).toHaveLength(3)
       expect(seen.map(({ n }) => n)).toEqual([2, 2, 1])
+      // The same seed in each would give the same pictures again.
+      expect(seen.map(({ seed }) => seed)).toEqual([7, 9, 11])
       expect(seen[0]).toMatchObject({
         prompt: "at night",
         size: "64x64",
@@ -91,6 +94,28 @@ describe("any image model of the AI SDK", () => {
       const live = yield* partsOf(provider, { ...asked, delivery: "live" })
       expect(fold(live)).toEqual(whole)
     })
+  )
+
+  it.effect(
+    "a picture that was asked for alone has the seed that it was asked for with, where the model heeds it",
+    () =>
+      Effect.gen(function* () {
+        const heeding = (warnings: Awaited<ReturnType<ImageModelV4["doGenerate"]>>["warnings"]) =>
+          fake({
+            maxImagesPerCall: 1,
+            doGenerate: async () => ({
+              images: [png],
+              warnings,
+              response: { timestamp: new Date(0), modelId: "wire-1", headers: undefined }
+            })
+          }).provider
+        const most = 2 ** 31 - 1
+        const asked = request("fake", "whole", { count: 3, seed: most - 1 })
+        const { images } = fold(yield* partsOf(heeding([]), asked))
+        expect(images.map(({ seed }) => seed)).toEqual([most - 1, most, 0])
+        const ignored = fold(yield* partsOf(heeding([{ type: "unsupported", feature: "seed" }]), asked))
+        expect(ignored.images.map(({ seed }) => seed)).toEqual([undefined, undefined, undefined])
+      })
   )
 
   it.effect("bytes, and limits that are functions", () =>
@@ -287,6 +312,36 @@ describe("Gemini", () => {
         })
         expect(server.seen[0]!.headers["x-goog-api-key"]).toBe(key)
       })
+    )
+  }
+
+  for (const delivery of deliveries) {
+    it.effect(`bills pictures and words each at their price, ${delivery}`, () =>
+      Effect.gen(function* () {
+        const catalogue = yield* Catalogue.Catalogue
+        const entry = yield* catalogue.get("google", "gemini-2.5-flash-image")
+        const told = {
+          ...usageMetadata,
+          candidatesTokenCount: 1300,
+          candidatesTokensDetails: [
+            { modality: "IMAGE", tokenCount: 1290 },
+            { modality: "TEXT", tokenCount: 10 }
+          ]
+        }
+        for (const [usage, images, words] of [
+          [told, 1290, 10],
+          [usageMetadata, 1290, 0]
+        ] as const) {
+          const ends = { ...chunk([picture], { finishReason: "STOP" }), usageMetadata: usage }
+          const server = yield* serve(() => (delivery === "whole" ? { json: ends } : { frames: [frame(ends)] }))
+          const parts = yield* partsOf(yield* google(server.url), request("google", delivery))
+          const cost = Cost.ofSeen(entry, { prompt: "at night", parts, at: 0 })
+          expect(cost).toMatchObject({
+            basis: "reported",
+            usd: expect.closeTo((4 * 0.3 + images * 30 + words * 2.5) / 1e6, 12)
+          })
+        }
+      }).pipe(Effect.provide(Catalogue.layer))
     )
   }
 

@@ -479,6 +479,8 @@ describe("pictures", () => {
       for (const { exit } of [
         yield* drawn(() => []),
         yield* drawn(() => [{ url: "file:///etc/passwd" }]),
+        yield* drawn(() => [{ url: "https://" }]),
+        yield* drawn(() => [{ url: "http://[::1" }]),
         yield* drawn(one, {}, { html: "<html></html>" }),
         yield* drawn(one, {}, { half: "a long text that is cut" })
       ]) {
@@ -494,7 +496,7 @@ describe("pictures", () => {
 
 const { privateKey, publicKey } = generateKeyPairSync("ed25519")
 const x = publicKey.export({ format: "jwk" }).x!
-const falKeys = Layer.succeed(Fal.Keys, { all: Effect.succeed([x]) })
+const falKeys = Layer.succeed(Fal.Keys, { all: Effect.succeed([x]), renewed: Effect.succeed([x]) })
 const secret = `whsec_${Buffer.from("a secret of some length").toString("base64")}`
 
 const byFal = (body: string, at: number, signer = privateKey): Webhook.Incoming => {
@@ -658,6 +660,23 @@ for (const protocol of protocols) {
   })
 }
 
+describe("a webhook of fal's without its payload", () => {
+  it.effect("does not lose a picture that was made: it is asked for", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(now * 1000)
+      const mailbox = yield* Webhook.Inbox
+      const server = yield* serve(fal.play(["queued", "done"]))
+      const provider = yield* fal.make(server.url, { webhook: { url: "https://app.example/hook", inbox: mailbox } })
+      const said = { request_id: "job-1", status: "OK", payload: null, payload_error: "too large" }
+      const fiber = yield* Effect.forkChild(partsOf(provider, request(fal, "whole")))
+      yield* server.arrived(1)
+      yield* Fal.receive(byFal(JSON.stringify(said), now))
+      expect(success(yield* running(fiber, "10 seconds")).map((part) => part.type)).toEqual(["file", "finish"])
+      expect(server.seen.filter(fal.isStatus)).toHaveLength(1)
+    }).pipe(Effect.provide(inbox))
+  )
+})
+
 describe("fal's keys", () => {
   it.effect("are fetched once a day; without them nothing is accepted", () =>
     Effect.gen(function* () {
@@ -674,6 +693,31 @@ describe("fal's keys", () => {
         yield* TestClock.adjust("25 hours")
         yield* Fal.receive(byFal(body, now + 25 * 3600))
         expect(server.seen).toHaveLength(3)
+      }).pipe(Effect.provide(Layer.merge(Webhook.layerInbox(), Fal.layerKeys({ url: server.url }))))
+    })
+  )
+})
+
+describe("fal's keys that are exchanged", () => {
+  it.effect("are fetched anew for a signature that none of the known holds, once a minute at most", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(now * 1000)
+      const later = generateKeyPairSync("ed25519")
+      const listed = (key: typeof publicKey) => ({ kty: "OKP", crv: "Ed25519", x: key.export({ format: "jwk" }).x! })
+      const server = yield* serve((_, index) => ({
+        json: { keys: index === 0 ? [listed(publicKey)] : [listed(publicKey), listed(later.publicKey)] }
+      }))
+      yield* Effect.gen(function* () {
+        const body = receivers.fal.body("https://x.example")
+        const stranger = byFal(body, now, generateKeyPairSync("ed25519").privateKey)
+        yield* Fal.receive(byFal(body, now))
+        yield* TestClock.adjust("2 minutes")
+        yield* Fal.receive(byFal(body, now, later.privateKey))
+        expect(server.seen).toHaveLength(2)
+        for (let turn = 0; turn < 3; turn++) {
+          expect(yield* Effect.flip(Fal.receive(stranger))).toMatchObject({ reason: { _tag: "WrongSignature" } })
+        }
+        expect(server.seen).toHaveLength(2)
       }).pipe(Effect.provide(Layer.merge(Webhook.layerInbox(), Fal.layerKeys({ url: server.url }))))
     })
   )

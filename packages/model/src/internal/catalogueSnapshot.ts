@@ -580,6 +580,14 @@ const byTheImage = (perImage: number, source: string, asOf: string): Prices => (
   asOf
 })
 
+/** What a megapixel of an image costs. */
+const byTheMegapixel = (perMegapixel: number, source: string, asOf: string): Prices => ({
+  _tag: "Priced",
+  periods: [{ rates: { input: 0, output: 0, perMegapixel } }],
+  source,
+  asOf
+})
+
 /** Asked for by `AiSdkImages` over `@ai-sdk/google`. Counts and ratios: doc.routescope.ai/en/docs/api/images/imagen; not compared with Google's page. */
 const imagen = (name: string, perImage: number): Line => ({
   name,
@@ -680,8 +688,7 @@ const googleModels = () =>
   })
 
 // ---------------------------------------------------------------------------------------------------------------
-// Replicate: the models of Black Forest Labs, by the image. A model of fal's is billed by the megapixel, which a price by the
-// image cannot tell: declare what yours costs with Catalogue.layerWith.
+// Replicate: the models of Black Forest Labs, by the image.
 // ---------------------------------------------------------------------------------------------------------------
 
 const replicate: Family = {
@@ -717,6 +724,56 @@ const replicateModels = () =>
   entries(replicate, {
     "black-forest-labs/flux-schnell": flux("FLUX.1 schnell", 0.003, unsupported),
     "black-forest-labs/flux-dev": flux("FLUX.1 dev", 0.025, count(1))
+  })
+
+// ---------------------------------------------------------------------------------------------------------------
+// fal: the models of Black Forest Labs, by the megapixel. "Images are billed by rounding up to the nearest megapixel", says fal's page
+// of flux-1/dev; that 1024 x 1024 pixels are one, the pages below that state what such a picture costs.
+// ---------------------------------------------------------------------------------------------------------------
+
+const fal: Family = {
+  provider: "fal",
+  url: "https://fal.ai/models",
+  parameters: [],
+  rules: drawing,
+  tokens: { charactersPerToken: 4, perIdeograph: 1 }
+}
+
+/** Inputs as in fal.ai/docs/model-api-reference/image-generation-api/flux-dev; what the largest size is does not stand there. */
+const falFlux = (name: string, perMegapixel: number, source: string, asOf: string): Line => ({
+  name,
+  context: 512,
+  output: 0,
+  writes: ["image"],
+  features: [],
+  images: {
+    size: accepted,
+    aspectRatio: unsupported,
+    count: whole(1, 4),
+    seed: whole(0, int32),
+    quality: unsupported,
+    references: unsupported,
+    mask: unsupported,
+    partialImages: unsupported
+  },
+  prices: byTheMegapixel(perMegapixel, source, asOf)
+})
+
+const falModels = () =>
+  entries(fal, {
+    "fal-ai/flux-1/dev": falFlux(
+      "FLUX.1 dev",
+      0.025,
+      "https://fal.ai/models/fal-ai/flux-1/dev/playground",
+      "2026-11-28"
+    ),
+    "fal-ai/flux/dev": falFlux("FLUX.1 dev", 0.025, "https://www.workflowlab.dev/cost/flux-dev-fal", "2026-05-25"),
+    "fal-ai/flux/schnell": falFlux(
+      "FLUX.1 schnell",
+      0.003,
+      "https://www.workflowlab.dev/cost/flux-api-options-compared",
+      "2026-05-11"
+    )
   })
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -1214,6 +1271,7 @@ export const snapshot = (): ReadonlyArray<Entry> => {
     ...anthropicModels(),
     ...googleModels(),
     ...replicateModels(),
+    ...falModels(),
     ...mistralModels(),
     ...deepseekModels(),
     ...alibabaModels(),

@@ -192,7 +192,7 @@ const fetched = Effect.fnUntraced(function* (
     output.pictures,
     Effect.fnUntraced(function* ({ url, ...size }, index) {
       const inline = dataUrl.exec(url)
-      if (inline === null && !/^https?:\/\//i.test(url)) {
+      if (inline === null && !(/^https?:\/\//i.test(url) && URL.canParse(url))) {
         return yield* exchange.fail({ reason: "InvalidAnswer", detail: "a picture without an address" })
       }
       const picture =

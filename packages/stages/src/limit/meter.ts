@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { ModelError, Part, type Prompt, type SafeText, type Settings } from "@interlock/model"
+import { ImageRequest, ModelError, type Part, type Prompt, type SafeText, type Settings } from "@interlock/model"
 import * as Catalogue from "@interlock/model/Catalogue"
 import * as Cost from "@interlock/model/Cost"
 import * as TokenCount from "@interlock/model/TokenCount"
@@ -51,7 +51,7 @@ export const estimate = Effect.fnUntraced(function* (
 })
 
 /**
- * The price of a usage, or `undefined` where it is not known.
+ * The price of a usage, and of the images that were `made`; `undefined` where it is not known.
  *
  * @category pricing
  * @since 0.1.0
@@ -60,17 +60,18 @@ export const dollarsOf = (
   entry: Catalogue.Entry | undefined,
   usage: Part.Usage,
   at: number,
-  images = 0
+  made: Pick<Cost.Work, "images" | "imageTokens" | "megapixels"> = {}
 ): number | undefined => {
   if (entry === undefined) return undefined
-  const cost = Cost.of(entry, { usage, at, images })
+  const cost = Cost.of(entry, { ...made, usage, at })
   return cost._tag === "Amount" ? cost.usd : undefined
 }
 
-/** How many images a call will make: as many as are asked for, and one where a model makes nothing else. */
-const imagesOf = (entry: Catalogue.Entry | undefined, parameters: Settings): number =>
-  parameters.image?.count ??
-  (parameters.image !== undefined || entry?.modalities.output.every((one) => one === "image") === true ? 1 : 0)
+/** What images a call will make: as many as are asked for, and one where a model makes nothing else. */
+const imagesOf = (entry: Catalogue.Entry | undefined, parameters: Settings) =>
+  parameters.image !== undefined || entry?.modalities.output.every((one) => one === "image") === true
+    ? ImageRequest.amount(parameters.image ?? {})
+    : {}
 
 /**
  * Watches the parts of one reply.
@@ -99,27 +100,32 @@ export interface Meter {
 export const watch = (entry: Catalogue.Entry | undefined, reserved: Amounts, at: number): Meter => {
   const ratio = (entry ?? Catalogue.defaults).tokens
   let characters = 0
-  let images = 0
-  let usage: Part.Usage | undefined
+  let made = Cost.noImages
+  let finish: Part.FinishPart | undefined
   const outputTokens = () => Math.ceil(characters / ratio.charactersPerToken)
   return {
     see: (part) => {
       if (part.type === "text-delta" || part.type === "reasoning-delta" || part.type === "tool-params-delta") {
         characters += part.delta.length
       } else if (part.type === "text" || part.type === "reasoning") characters += part.text.length
-      else if (part.type === "file") images += part.mediaType.startsWith("image/") && !Part.isPartial(part) ? 1 : 0
-      else if (part.type === "finish") usage = part.usage
+      else if (part.type === "file") made = Cost.withImage(made, part)
+      else if (part.type === "finish") finish = part
     },
     outputTokens,
     used: (exit) => {
-      if (Exit.isFailure(exit) && characters === 0 && images === 0 && turnedAway(exit.cause)) {
+      if (Exit.isFailure(exit) && characters === 0 && made.images === 0 && turnedAway(exit.cause)) {
         return { requests: 1, inputTokens: 0, outputTokens: 0, dollars: 0 }
       }
+      const usage = finish?.usage
       const inputTokens = usage?.inputTokens.total ?? reserved.inputTokens
       const outputTotal = usage?.outputTokens.total ?? Math.max(reserved.outputTokens, outputTokens())
+      const imageTokens = finish === undefined ? undefined : Cost.imageTokensOf(finish)
       const known = usage?.inputTokens.total !== undefined && usage.outputTokens.total !== undefined
       const dollars =
-        dollarsOf(entry, known ? usage! : Cost.tokens(inputTokens, outputTotal), at, images) ?? reserved.dollars
+        dollarsOf(entry, known ? usage! : Cost.tokens(inputTokens, outputTotal), at, {
+          ...made,
+          ...(imageTokens === undefined ? {} : { imageTokens })
+        }) ?? reserved.dollars
       // Of a reply that was cut off, nobody knows how many images were begun.
       const certain = usage === undefined ? Math.max(dollars, reserved.dollars) : dollars
       return { requests: 1, inputTokens, outputTokens: outputTotal, dollars: certain }

@@ -208,7 +208,7 @@ export const capable = Effect.fnUntraced(function* (
       leaveOut(`its context of ${entry.limits.context} tokens is too short for about ${input} + ${expected}`)
       continue
     }
-    const images = asked === undefined ? {} : { images: asked.count }
+    const images = asked === undefined ? {} : ImageRequest.amount(asked)
     const cost = Cost.of(entry, { usage: Cost.tokens(input, expected), at, ...images })
     const costUsd = cost._tag === "Unpriced" ? undefined : cost.usd
     if (cap !== undefined && (costUsd === undefined || costUsd > cap)) {
