@@ -8,10 +8,12 @@
  * 2. The process: no environment, nothing to read, a limit of heap, of time and of what it may write; killed with its whole group.
  * 3. `prlimit`, on Linux: processor time, memory beside the heap, no growing file, no core dump. Elsewhere on Unix the shell's `ulimit`:
  *    the same but for memory.
- * 4. `unshare`, where Linux allows it: no network, and no other process is seen or can be signalled.
+ * 4. `unshare`, where Linux allows it: no network, and no other process is seen or can be signalled. Where it may mount as well, the program
+ *    has a root of its own, read-only, with the system's programs and libraries and its own files: no other file is there, and no Unix
+ *    socket (Docker's, a database's, an agent's for keys) can be reached.
  *
- * What does not: Node's documentation says that its permission model is no boundary against hostile code (`node:sqlite` and Unix
- * sockets make files in spite of it), and a hole in the kernel is a hole in the sandbox. It keeps accidents and ordinary malice on the
+ * What does not: Node's documentation says that its permission model is no boundary against hostile code (without a root of its own,
+ * `node:sqlite` makes files and `node:net` reaches Unix sockets in spite of it), and a hole in the kernel is a hole in the sandbox. It keeps accidents and ordinary malice on the
  * machine of a developer; a service that runs strangers' code should run it in a container without privileges or in a virtual machine
  * as well, and can: `Sandbox` is a service with one method.
  *
@@ -30,7 +32,7 @@
  */
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process"
 import { accessSync, constants } from "node:fs"
-import { mkdtemp, realpath, rm, writeFile } from "node:fs/promises"
+import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises"
 import { constants as osConstants, tmpdir } from "node:os"
 import { basename, delimiter, join } from "node:path"
 import { Context, Effect, Layer, Schema } from "effect"
@@ -62,7 +64,7 @@ export interface Job {
   readonly files: { readonly [name: string]: string }
   readonly program: /** A file of the job, for Node. */
     | { readonly entry: string }
-    /** A trusted program of this machine, such as a compiler, in the folder of the job. It is not under Node's permission model. */
+    /** A trusted program of this machine, such as a compiler, in the folder of the job. It sees the files of this machine. */
     | { readonly executable: string; readonly args: ReadonlyArray<string> }
 }
 
@@ -208,14 +210,29 @@ const find = (name: string): string | undefined =>
       }
     })
 
-const inFolder = <A, E>(use: (folder: string) => Effect.Effect<A, E>) =>
+/** The folder of a job with its files, and an empty one that its root may be mounted on. */
+interface Place {
+  readonly folder: string
+  readonly root: string
+}
+
+const inPlace = <A, E>(files: Job["files"], use: (place: Place) => Effect.Effect<A, E>) =>
   Effect.acquireUseRelease(
     Effect.tryPromise({
       try: async () => realpath(await mkdtemp(join(tmpdir(), "interlock-sandbox-"))),
       catch: (error) => new SandboxError({ reason: "Disk", message: `there is no folder to run in: ${error}` })
     }),
-    use,
-    (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))
+    (base) => {
+      const place = { folder: join(base, "job"), root: join(base, "root") }
+      return Effect.tryPromise({
+        try: async () => {
+          await Promise.all([mkdir(place.folder), mkdir(place.root)])
+          await Promise.all(Object.entries(files).map(([name, text]) => writeFile(join(place.folder, name), text)))
+        },
+        catch: (error) => new SandboxError({ reason: "Disk", message: `the files could not be written: ${error}` })
+      }).pipe(Effect.andThen(use(place)))
+    },
+    (base) => Effect.promise(() => rm(base, { recursive: true, force: true }))
   )
 
 /** No path, nothing hidden, nothing that is a configuration of Node by its name. */
@@ -230,6 +247,31 @@ const plain = /^[a-z][a-zA-Z0-9]*(\.[a-zA-Z0-9]+)+$/
  * first process, and passes on an end by signal `n` as the code `128 + n`.
  */
 const shell = ["/bin/sh", "-c", '"$@"; exit $?', "sh"]
+
+/**
+ * Mounts a root for the program, read-only, and starts it there without a right to mount. The system's folders are those that Node's
+ * libraries may be in; a flag that a mount must keep is kept.
+ */
+const ownRoot = `set -e
+root=$1 job=$2 node=$3 unshare=$4
+shift 4
+bind() {
+  mount --rbind "$1" "$root$1"
+  mount -o remount,bind,ro "$root$1" 2>/dev/null || mount -o remount,bind,ro,nosuid,nodev "$root$1"
+}
+mount -t tmpfs -o size=64k,mode=755 none "$root"
+for path in /usr /lib /lib32 /lib64 /bin /sbin /nix/store; do
+  if [ -L "$path" ]; then ln -s "$(readlink "$path")" "$root$path"
+  elif [ -d "$path" ]; then mkdir -p "$root$path"; bind "$path"
+  fi
+done
+mkdir -p "$root$job" "$root/proc"
+bind "$job"
+if [ ! -e "$root$node" ]; then mkdir -p "$root\${node%/*}"; : > "$root$node"; bind "$node"; fi
+mount -t proc none "$root/proc" 2>/dev/null || :
+mount -o remount,bind,ro "$root"
+"$unshare" --user --root="$root" --wd="$job" -- "$@"
+exit $?`
 
 /** Node on a small program takes some 700 MB of address space that is counted as data, and uses little of it. */
 const besideTheHeap = 1024 * 1024 * 1024
@@ -271,14 +313,14 @@ export const layer = (
               "--core=0",
               "--nofile=128"
             ]
-      const alone =
-        unshare === undefined
-          ? []
-          : [unshare, "--user", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child=KILL", ...shell]
+      // Whatever ends this process ends the program too.
+      const bound = linux ? find("setpriv") : undefined
+      const namespaces = ["--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child=KILL"]
       // In a user namespace of its own it does not count what else this user runs.
-      const few = unshare === undefined || prlimit === undefined ? [] : [prlimit, "--nproc=64"]
+      const few = prlimit === undefined ? [] : [prlimit, "--nproc=64"]
+      const executable = yield* Effect.promise(() => realpath(process.execPath))
       const node = [
-        process.execPath,
+        executable,
         "--permission",
         `--max-old-space-size=${limits.heapMegabytes}`,
         "--max-semi-space-size=4",
@@ -286,16 +328,33 @@ export const layer = (
         "--no-warnings"
       ]
       const patient = { ...limits, wallMillis: Math.max(limits.wallMillis, 10_000) }
-      const works = (...wrapper: ReadonlyArray<string>) =>
-        wrapper.length === 0
-          ? Effect.succeed(false)
-          : execute([...wrapper, ...node, "--eval", "0"], { env: {} }, patient).pipe(
-              Effect.match({ onSuccess: (ran) => ran.ended === "Exited" && ran.code === 0, onFailure: () => false })
-            )
-      const outer = (yield* works(...limited)) ? limited : []
-      const inner = outer.length === 0 ? alone : [...alone, ...few]
-      const isolated = alone.length > 0 && (yield* works(...outer, ...inner))
-      const wrapper = isolated ? [...outer, ...inner] : outer
+      type Wrapper = (place: Place) => ReadonlyArray<string>
+      /** The wrapper, where it works on this machine. */
+      const tried = (wrapper: Wrapper) =>
+        inPlace({}, (place) =>
+          execute([...wrapper(place), ...node, "--eval", "0"], { cwd: place.folder, env: {} }, patient)
+        ).pipe(
+          Effect.match({
+            onSuccess: (ran) => (ran.ended === "Exited" && ran.code === 0 ? wrapper : undefined),
+            onFailure: () => undefined
+          })
+        )
+      const outer = limited.length > 0 && (yield* tried(() => limited)) !== undefined ? limited : []
+      const held = bound === undefined ? [] : [...outer, bound, "--pdeathsig", "KILL"]
+      const begin = held.length > 0 && (yield* tried(() => held)) !== undefined ? held : outer
+      const inner = outer.length === 0 ? [] : few
+      const alone =
+        unshare === undefined
+          ? undefined
+          : yield* tried(() => [...begin, unshare, "--user", ...namespaces, ...shell, ...inner])
+      const rooted =
+        unshare === undefined || alone === undefined
+          ? undefined
+          : yield* tried(({ folder, root }) => [
+              ...[...begin, unshare, "--user", "--map-root-user", "--mount", ...namespaces],
+              ...["/bin/sh", "-c", ownRoot, "sh", root, folder, executable, unshare, ...inner]
+            ])
+      const wrapper: Wrapper = alone ?? (() => begin)
       return {
         layers: [
           "Node's permission model",
@@ -303,7 +362,11 @@ export const layer = (
           ...(outer.length === 0
             ? []
             : [prlimit === undefined ? "ulimit (processor, files)" : "prlimit (processor, memory, files)"]),
-          ...(isolated ? ["namespaces (no network, no other process)"] : [])
+          ...(rooted !== undefined
+            ? ["namespaces (no network, no other process, no file but its own)"]
+            : alone !== undefined
+              ? ["namespaces (no network, no other process)"]
+              : [])
         ],
         run: Effect.fnUntraced(function* ({ files, program }) {
           const odd = Object.keys(files).find((name) => !plain.test(name))
@@ -313,28 +376,18 @@ export const layer = (
               message: `"${odd}" is no plain file name: give letters and digits with an ending, without folders`
             })
           }
-          return yield* inFolder((folder) =>
-            Effect.tryPromise({
-              try: () => Promise.all(Object.entries(files).map(([name, text]) => writeFile(join(folder, name), text))),
-              catch: (error) =>
-                new SandboxError({ reason: "Disk", message: `the files could not be written: ${error}` })
-            }).pipe(
-              Effect.andThen(
-                execute(
-                  [
-                    ...wrapper,
-                    ...("entry" in program
-                      ? [...node, `--allow-fs-read=${join(folder, "*")}`, program.entry]
-                      : [program.executable, ...program.args])
-                  ],
-                  {
-                    cwd: folder,
-                    env: "entry" in program ? {} : { GOMEMLIMIT: `${4 * limits.heapMegabytes}MiB`, GOMAXPROCS: "2" }
-                  },
+          return yield* inPlace(files, (place) =>
+            "entry" in program
+              ? execute(
+                  [...(rooted ?? wrapper)(place), ...node, `--allow-fs-read=${join(place.folder, "*")}`, program.entry],
+                  { cwd: place.folder, env: {} },
                   limits
                 )
-              )
-            )
+              : execute(
+                  [...wrapper(place), program.executable, ...program.args],
+                  { cwd: place.folder, env: { GOMEMLIMIT: `${4 * limits.heapMegabytes}MiB`, GOMAXPROCS: "2" } },
+                  limits
+                )
           )
         })
       }

@@ -1,6 +1,6 @@
-import { spawnSync } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -104,7 +104,11 @@ describe("a program in the sandbox", () => {
       const expected = [
         works("prlimit", "--core=0", "true") ? ["prlimit (processor, memory, files)"] : [],
         works("unshare", "--user", "--net", "--pid", "--ipc", "--uts", "--fork", "true")
-          ? ["namespaces (no network, no other process)"]
+          ? [
+              works("unshare", "--user", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "none", "/mnt")
+                ? "namespaces (no network, no other process, no file but its own)"
+                : "namespaces (no network, no other process)"
+            ]
           : []
       ].flat()
       expect(layers.slice(2)).toEqual(expected)
@@ -124,9 +128,11 @@ describe("a program in the sandbox", () => {
         write: `${fs} fs.writeFileSync("new.txt", "x")`,
         elsewhere: `${fs} fs.writeFileSync(${JSON.stringify(secret)}, "x")`,
         link: `${fs} fs.symlinkSync(${JSON.stringify(secret)}, "link")`,
-        remove: `${fs} fs.rmSync("main.mjs")`,
-        import: `return (await import(${JSON.stringify(secret)})).default`
+        remove: `${fs} fs.rmSync("main.mjs")`
       })
+      // With a root of its own there is no such file to be denied.
+      const imported = yield* attempt({ import: `return (await import(${JSON.stringify(secret)})).default` })
+      expect(["ERR_ACCESS_DENIED", "ERR_MODULE_NOT_FOUND"]).toContain(imported["import"])
       expect(yield* attempt({ own: `${fs} return fs.readFileSync("main.mjs", "utf8").length > 0` })).toEqual({
         own: "did true"
       })
@@ -179,6 +185,55 @@ describe("a program in the sandbox", () => {
       server.close()
       if (yield* isolated) expect([said, reached]).toEqual([{ connect: "ENETUNREACH", signal: "ESRCH" }, 0])
       else expect(said["connect"]).toBe("did connect")
+    })
+  )
+
+  it.live("reaches no socket of the machine, and makes no file by any module, where it has a root of its own", () =>
+    Effect.gen(function* () {
+      const path = join(folder, "host.sock")
+      let reached = 0
+      const server = createServer((socket) => {
+        reached++
+        socket.destroy()
+      })
+      yield* Effect.promise(() => new Promise<void>((done) => server.listen(path, done)))
+      const connect = `const net = await import("node:net"); return new Promise((done, fail) => net.connect(${JSON.stringify(path)}).on("connect", () => done("connect")).on("error", fail))`
+      const database = join(folder, "made.db")
+      const said = yield* attempt({
+        connect,
+        listen: `const net = await import("node:net"); return new Promise((done, fail) => net.createServer().on("error", fail).listen("made.sock", () => done("listen")))`,
+        database: `const { DatabaseSync } = await import("node:sqlite"); new DatabaseSync(${JSON.stringify(database)}).exec("create table a (b)")`
+      })
+      server.close()
+      const { layers } = yield* Effect.provide(Sandbox.use(Effect.succeed), full)
+      if (!layers.some((name) => name.endsWith("no file but its own)"))) return
+      expect([said, reached]).toEqual([{ connect: "ENOENT", listen: "EROFS", database: "ERR_SQLITE_ERROR" }, 0])
+      expect(existsSync(database)).toBe(false)
+    })
+  )
+
+  it.live("does not outlive whoever started it, even one that is killed, where setpriv is there", () =>
+    Effect.gen(function* () {
+      if (spawnSync("setpriv", ["--pdeathsig", "KILL", "true"]).status !== 0) return
+      const mark = `outlives-${createHash("sha256").update(folder).digest("hex").slice(0, 12)}`
+      const program = `
+        import { layer, Sandbox } from ${JSON.stringify(import.meta.resolve("@interlock/stages/judge/sandbox"))}
+        import { Effect } from ${JSON.stringify(import.meta.resolve("effect"))}
+        const files = { "${mark.replace("-", "")}.mjs": "console.log(1); setInterval(() => {}, 1e6)" }
+        const run = Sandbox.use(({ run }) => run({ files, program: { entry: "${mark.replace("-", "")}.mjs" } }))
+        Effect.runFork(Effect.provide(run, layer()))`
+      const running = () =>
+        spawnSync("ps", ["-eo", "args"])
+          .stdout.toString()
+          .includes(`${mark.replace("-", "")}.mjs`)
+      const until = (there: boolean): Effect.Effect<void> =>
+        Effect.suspend(() =>
+          running() === there ? Effect.void : Effect.andThen(Effect.sleep("20 millis"), until(there))
+        )
+      const parent = spawn(process.execPath, ["--input-type=module", "--eval", program], { stdio: "ignore" })
+      yield* until(true)
+      parent.kill("SIGKILL")
+      yield* until(false)
     })
   )
 
