@@ -15,6 +15,7 @@ import { requirements as own } from "./requirements.ts"
 const costOf = ({ events }: Report.Outcome): number =>
   events.reduce((sum, event) => sum + (event._tag === "Attempt" ? (event.costUsd ?? 0) : 0), 0)
 
+/** What was found is printed all the same; the exit code says that the report is missing. */
 const write = Effect.fnUntraced(
   function* (path: string, findings: Findings) {
     const files = yield* FileSystem.FileSystem
@@ -22,8 +23,10 @@ const write = Effect.fnUntraced(
     yield* files.writeFileString(`${path}.md`, page(findings))
     yield* files.writeFileString(`${path}.json`, json(findings))
     yield* Console.log(`\nThe report: ${path}.md and ${path}.json`)
+    return true
   },
-  (effect, path) => Effect.catch(effect, ({ message }) => Console.error(`${path} could not be written: ${message}`))
+  (effect, path) =>
+    Effect.catch(effect, ({ message }) => Effect.as(Console.error(`${path} could not be written: ${message}`), false))
 )
 
 const generate = Effect.fnUntraced(function* (
@@ -55,8 +58,7 @@ const generate = Effect.fnUntraced(function* (
           })
         const findings: Findings = { results, provider, sandbox, stopped }
         yield* Console.log(table(findings))
-        yield* write(path, findings)
-        return results
+        return { results, written: yield* write(path, findings) }
       })
   )
 })
@@ -92,14 +94,14 @@ const command = Command.make(
             Effect.mapError(({ message }) => new Workload.Incomplete({ message }))
           )
     for (const line of bad) yield* Console.error(line)
-    const results = yield* Effect.provideService(generate(requirements, concurrency, report), Bounds, {
+    const { results, written } = yield* Effect.provideService(generate(requirements, concurrency, report), Bounds, {
       samples,
       repairs
     })
     const met = results.filter(({ candidates }) => candidates.some(({ reason }) => reason === "Passed")).length
-    if (met < requirements.length || bad.length > 0) {
+    if (!written || met < requirements.length || bad.length > 0) {
       return yield* new Workload.Incomplete({
-        message: `${requirements.length - met} requirements were not met and ${bad.length} lines could not be read (see above)`
+        message: `${requirements.length - met} requirements were not met and ${bad.length} lines could not be read${written ? "" : ", and there is no report"} (see above)`
       })
     }
   })

@@ -12,6 +12,7 @@ import { learnJudges } from "./learned.ts"
 import { grade, type Question, readQuestions } from "./question.ts"
 import { type Findings, json, page, type Row, type Study, table } from "./report.ts"
 
+/** What was found is printed all the same; the exit code says that the report is missing. */
 const write = Effect.fnUntraced(
   function* (path: string, findings: Findings) {
     const files = yield* FileSystem.FileSystem
@@ -19,8 +20,10 @@ const write = Effect.fnUntraced(
     yield* files.writeFileString(`${path}.md`, page(findings))
     yield* files.writeFileString(`${path}.json`, json(findings))
     yield* Console.log(`\nThe report: ${path}.md and ${path}.json`)
+    return true
   },
-  (effect, path) => Effect.catch(effect, ({ message }) => Console.error(`${path} could not be written: ${message}`))
+  (effect, path) =>
+    Effect.catch(effect, ({ message }) => Effect.as(Console.error(`${path} could not be written: ${message}`), false))
 )
 
 /** Asks all questions in one way. `finish` sees what is there when all is done, or on an interrupt. */
@@ -135,7 +138,7 @@ const command = Command.make(
             }
           }
           if (found.rows.length > 0) studies.push(found)
-          return stopped ? report(true) : Effect.void
+          return stopped ? Effect.asVoid(report(true)) : Effect.void
         })
       )
     yield* ask("bestOf")
@@ -147,12 +150,12 @@ const command = Command.make(
         Console.error(`No judge was learned: ${message}`)
       )
     )
-    yield* report(false)
+    const written = yield* report(false)
     const [first] = studies
     const failed = first?.failed.length ?? 0
-    if (bad.length > 0 || failed > 0 || first === undefined || (require && first.refused !== undefined)) {
+    if (!written || bad.length > 0 || failed > 0 || first === undefined || (require && first.refused !== undefined)) {
       return yield* new Workload.Incomplete({
-        message: `${failed} questions failed, ${bad.length} lines could not be read, and the gate ${first?.refused === undefined ? "passes" : "refuses"}`
+        message: `${failed} questions failed, ${bad.length} lines could not be read, and the gate ${first?.refused === undefined ? "passes" : "refuses"}${written ? "" : "; there is no report"}`
       })
     }
   })

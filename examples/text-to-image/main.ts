@@ -197,9 +197,10 @@ const textToImage = Command.make(
           concurrency: flags.concurrency
         },
         (results, stopped) =>
-          Effect.tapError(report(results, stopped), (error) =>
-            Console.error(`The report could not be written: ${error.message}`)
-          )
+          Effect.catch(report(results, stopped), ({ message }) => {
+            const failed = `The report could not be written: ${message}`
+            return Effect.andThen(Console.error(failed), new Workload.Incomplete({ message: failed }))
+          })
       )
     })
     const summary = yield* Effect.provide(

@@ -1,7 +1,7 @@
 /** Runs prompts through the studio: shows what is under way, saves pictures as they come, and sums up. */
 import { join } from "node:path"
 import type { Pipeline } from "@interlock/core"
-import { Caller, Chat, Image, type ModelReference, Prompt, RawPrompt } from "@interlock/model"
+import { Caller, Chat, Image, Journal, type ModelReference, Prompt, RawPrompt } from "@interlock/model"
 import { type Report, Workload } from "@interlock/workload"
 import { SingleBar } from "cli-progress"
 import { Context, Effect, FileSystem, Stream } from "effect"
@@ -13,6 +13,8 @@ import { type Answer, type DrawPart, Order, Streaming, studio } from "./studio.t
 export interface Result {
   readonly asked: Asked
   readonly outcome: Report.Outcome | undefined
+  /** What its calls left behind, also of one that was stopped. */
+  readonly events: ReadonlyArray<Journal.Event>
   /** What the steps had answered when it ended, all of them or those before it failed or was stopped. */
   readonly steps: Partial<Answer["steps"]>
   readonly records: ReadonlyArray<Recorded>
@@ -75,6 +77,15 @@ const save = Effect.fnUntraced(function* (
   progress.say(`${id} ${name}: drawn`)
 })
 
+/** Of a picture that was not finished nothing is left. */
+const removePartials = Effect.fnUntraced(function* (files: FileSystem.FileSystem, folder: string) {
+  const names = yield* files.readDirectory(folder)
+  yield* Effect.forEach(
+    names.filter((name) => name.endsWith(".partial.png")),
+    (name) => files.remove(join(folder, name), { force: true })
+  )
+})
+
 /** Runs the prompts, `concurrency` at a time. `finish` sees what is there when all is done, or on an interrupt. */
 export const run = <A, E, R>(
   prompts: ReadonlyArray<Asked>,
@@ -85,13 +96,17 @@ export const run = <A, E, R>(
     const progress = makeProgress(prompts.length * settings.count, settings.streaming)
     const steps = new Map<string, Partial<Answer["steps"]>>()
     const outcomes = new Map<string, Report.Outcome>()
+    const journals = new Map<string, Journal.Journal>()
+    const files = yield* FileSystem.FileSystem
+    const { folder } = yield* Gallery
     const ask = (asked: Asked) => {
       const facts = RawPrompt.context(Prompt.make(asked.prompt)).pipe(
         Context.add(Caller, { tenant: "studio", conversation: asked.id }),
         Context.add(Order, { id: asked.id, ...settings })
       )
       let whole = fold.empty()
-      return studio.stream(facts).pipe(
+      const record = Effect.map(Journal.current, (journal) => journal && journals.set(asked.id, journal))
+      return Stream.unwrap(Effect.as(record, studio.stream(facts))).pipe(
         Stream.runForEach((part) => {
           whole = fold.append(whole, part)
           steps.set(asked.id, whole.steps)
@@ -99,6 +114,7 @@ export const run = <A, E, R>(
             ? save(asked.id, part.part, settings, progress)
             : Effect.void
         }),
+        Effect.ensuring(Effect.ignore(removePartials(files, join(folder, folderOf(asked.id))))),
         Effect.provideService(Streaming, settings.streaming),
         Effect.map((): Chat.Answer => ({ ...Chat.empty, text: whole.steps.caption.text }))
       )
@@ -109,7 +125,8 @@ export const run = <A, E, R>(
         const outcome = outcomes.get(asked.id)
         if (known === undefined && outcome === undefined) return []
         const records = (known?.record?.metadata["records"] ?? []) as ReadonlyArray<Recorded>
-        return [{ asked, outcome, steps: known ?? {}, records }]
+        const events = outcome?.events ?? journals.get(asked.id)?.events() ?? []
+        return [{ asked, outcome, events, steps: known ?? {}, records }]
       })
     return yield* Effect.forEach(
       prompts,

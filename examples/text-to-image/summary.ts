@@ -45,12 +45,14 @@ export const summarise = (
   }
 ): Summary => {
   const outcomes = results.flatMap(({ outcome }) => (outcome === undefined ? [] : [outcome]))
-  const report = Report.make(outcomes, { badLines: more.badLines, stopped: more.stopped })
+  // What a prompt that was stopped had cost by then is paid too.
+  const paid = results.map(({ asked, events, outcome }) => outcome ?? { ...asked, text: "", latencyMs: 0, events })
+  const report = Report.make(paid, { badLines: more.badLines, stopped: more.stopped })
   const personal = results.flatMap(({ asked }) => asked.personal)
   const leaked = personal.filter((value) =>
     partsOf(value).some((part) => more.sent.some((text) => text.includes(part)))
   )
-  const events = outcomes.flatMap((outcome) => outcome.events)
+  const events = paid.flatMap((outcome) => outcome.events)
   const refused = outcomes.filter(({ failure }) => failure === "PolicyRefusal").length
   return {
     prompts: results.length,

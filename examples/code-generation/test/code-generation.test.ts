@@ -103,6 +103,16 @@ describe("code generation", () => {
       )
     }))
 
+  it("says by its exit code that the report could not be written", () =>
+    inFolder(async (folder) => {
+      const mine = join(folder, "mine.jsonl")
+      writeFileSync(mine, JSON.stringify(requirements.find(({ id }) => id === "clamp")))
+      const { code, errors, output } = await start(["--requirements", mine, "--report", join(mine, "report")]).ended
+      assert.strictEqual(code, 1)
+      assert.include(errors, "could not be written")
+      assert.include(output, "1 of 1 requirement")
+    }))
+
   it("asks the provider whose key is set, stops on Ctrl-C, and still reports", () =>
     inFolder(async (folder) => {
       const key = randomUUID()

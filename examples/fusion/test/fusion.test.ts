@@ -102,6 +102,16 @@ describe("fusion", () => {
       assert.include(output, "3 graded prompts cannot tell: grade at least 30")
     }))
 
+  it("says by its exit code that the report could not be written", () =>
+    inFolder(async (folder) => {
+      const mine = join(folder, "mine.jsonl")
+      writeFileSync(mine, JSON.stringify({ id: "1", prompt: facts[0]!.question, says: [facts[0]!.answer] }))
+      const { code, errors, output } = await start(["--questions", mine, "--report", join(mine, "report")]).ended
+      assert.strictEqual(code, 1)
+      assert.include(errors, "could not be written")
+      assert.include(output, "Members alone, on 1 question")
+    }))
+
   it("asks the provider whose key is set, stops on Ctrl-C, and still reports", () =>
     inFolder(async (folder) => {
       const key = randomUUID()

@@ -184,7 +184,13 @@ describe("text to image", () => {
         assert.include(output, "bicycle: stopped before it was done")
         assert.include(readFileSync(join(folder, "out", "index.html"), "utf8"), "Stopped before the end")
         assert.isTrue(existsSync(join(folder, "out", "contact-sheet.png")))
-        assert.isFalse(existsSync(join(folder, "out", "balloons", "seed-1.partial.png")))
+        const left = readdirSync(join(folder, "out"), { recursive: true }).filter((name) =>
+          `${name}`.includes("partial")
+        )
+        assert.deepStrictEqual(left, [])
+        // The calls of the prompt that was stopped are paid for: six for balloons, the words of bicycle.
+        const calls = Number(/; (\d+) model calls/.exec(output)?.[1])
+        assert.isAtLeast(calls, 7)
       }),
     patience
   )
@@ -204,6 +210,23 @@ describe("text to image", () => {
         const { badLines, failed, prompts, results } = JSON.parse(output)
         assert.deepStrictEqual({ badLines, failed, prompts }, { badLines: 2, failed: 1, prompts: 1 })
         assert.include(results[0].message, "size = 9000x9000")
+      }),
+    patience
+  )
+})
+
+describe("a folder that cannot be made", () => {
+  it(
+    "is said in one line, and by the exit code",
+    () =>
+      inFolder(async (folder) => {
+        const file = join(folder, "file")
+        writeFileSync(file, "")
+        const flags = ["--out", join(file, "out"), "--steps", join(folder, "steps"), "--count", "1", "A red circle"]
+        const { code, errors } = await start(flags)
+        assert.strictEqual(code, 1)
+        assert.include(errors, "The report could not be written")
+        assert.notInclude(errors, "    at ")
       }),
     patience
   )
