@@ -362,6 +362,8 @@ describe("extractors", () => {
     ]) {
       expect([said, choice()(said)]).toEqual([said, "C"])
     }
+    expect(choice()(`answer${" ".repeat(20_000)}: (${" ".repeat(20_000)}x`)).toBe(undefined)
+    expect(choice()(`The answer${" ".repeat(20_000)}is${"\n".repeat(20_000)}C`)).toBe("C")
     for (const said of ["A river runs through it", "The answer is a river", "I think so", "a"]) {
       expect([said, choice("ABCDI")(said)]).toEqual([said, said === "a" ? "A" : undefined])
     }

@@ -33,6 +33,7 @@
 import { type Fact, type Handler, Pipeline, Reply } from "@interlock/core"
 import { Cost, Journal } from "@interlock/model"
 import { Cause, Context, Effect, type Option, Stream } from "effect"
+import { journalWithin } from "./fuse/gather.ts"
 
 /**
  * A piece of what a chain replies with: a part of one of its steps, or, last, what all steps cost.
@@ -151,7 +152,7 @@ const protocol = (steps: ReadonlyArray<Step>): Pipeline.Protocol<ChainPart, Chai
       if (part.type === "total") return { steps: { ...empty(), ...whole.steps }, cost: part.cost }
       const fold = folds.get(part.step)
       if (fold === undefined) return whole
-      const before = part.step in whole.steps ? whole.steps[part.step] : fold.empty()
+      const before = Object.hasOwn(whole.steps, part.step) ? whole.steps[part.step] : fold.empty()
       return { ...whole, steps: { ...whole.steps, [part.step]: fold.append(before, part.part) } }
     }
   }
@@ -162,8 +163,8 @@ const handler = (
   annotate: (cause: Cause.Cause<unknown>, done: Done) => Cause.Cause<unknown>
 ): Handler.Any => {
   const body = Effect.fnUntraced(function* (input: object) {
-    const journal = (yield* Journal.current) ?? Journal.make()
-    const earlier = journal.events().length
+    // Its own, so that what else is done in the call around it, meanwhile too, is not counted as its cost.
+    const journal = journalWithin(yield* Journal.current)
     let done: Done = {}
     const parts = Stream.flatMap(Stream.fromIterable(draft.steps), (step) => {
       const fold = step.pipeline.protocol as Pipeline.Protocol<unknown, unknown>
@@ -187,9 +188,7 @@ const handler = (
         )
       )
     })
-    const total = Stream.sync(
-      (): ChainPart => ({ type: "total", cost: Cost.ofEvents(journal.events().slice(earlier)) })
-    )
+    const total = Stream.sync((): ChainPart => ({ type: "total", cost: Cost.ofEvents(journal.events()) }))
     const all = Stream.provideService(Stream.concat(parts, total), Journal.Journal, journal)
     return (yield* Reply.Delivery) === "live"
       ? yield* Reply.liveAfterFirst(all)

@@ -82,6 +82,33 @@ describe("chain", () => {
     })
   )
 
+  it.effect("counts its own calls alone, where two run at once within one call", () =>
+    Effect.gen(function* () {
+      const journal = Journal.make()
+      const slow = Pipeline.make("slow", { input: [Brief], protocol: words }).to(
+        Pipeline.handler("writer", { needs: {} }, () =>
+          Effect.andThen(Effect.yieldNow, Effect.as(Journal.record(attempt(0.25)), Reply.whole<string>(["a"])))
+        )
+      )
+      const both = chain("both", { needs: { brief: Brief } })
+        .step("one", slow, ({ brief }) => Brief.context(brief))
+        .step("two", slow, ({ brief }) => Brief.context(brief))
+      const [one, other] = yield* Effect.all([both.run(facts), both.run(facts)], { concurrency: 2 }).pipe(
+        Effect.provideService(Journal.Journal, journal)
+      )
+      assert.deepStrictEqual([one.cost.usd, other.cost.usd, Journal.cost(journal).usd], [0.5, 0.5, 1])
+    })
+  )
+
+  it.effect("has steps of any name", () =>
+    Effect.gen(function* () {
+      const odd = chain("odd", { needs: { brief: Brief } }).step("constructor", expand, ({ brief }) =>
+        Brief.context(brief)
+      )
+      assert.strictEqual((yield* odd.run(facts)).steps.constructor, "A harbour at dusk")
+    })
+  )
+
   it.effect("keeps what was answered before a step failed, and the failure as it was", () =>
     Effect.gen(function* () {
       const broken = illustrate.step("publish", shut, (_, done) => Scene.context(done.expand))

@@ -69,6 +69,8 @@ export const choice =
       .replaceAll(/[[{]/g, "(")
       .replaceAll(/[\]}]/g, ")")
       .replaceAll(/[*_`$\\"]/g, "")
+      // Runs of blanks would cost the patterns time that grows with their fourth power.
+      .replaceAll(/\s+/g, (blanks) => (blanks.includes("\n") ? "\n" : " "))
     for (const pattern of patterns) {
       const last = [...bare.matchAll(pattern)].at(-1)?.[1]
       if (last !== undefined) return last.toUpperCase()
