@@ -41,7 +41,7 @@ const casts: { readonly [provider: string]: Cast } = {
   },
   google: {
     writer: { provider: "google", model: "gemini-3.8-flash" },
-    painter: { provider: "google", model: "gemini-2.5-flash-image" },
+    painter: { provider: "google", model: "gemini-3.1-flash-image" },
     shape: { aspectRatio: "3:2" },
     sees: true
   },

@@ -109,6 +109,8 @@ describe("check", () => {
     ["openai/gpt-image-1.5", "quality", "superb", "auto, low, medium, high", { quality: "superb" }],
     ["openai/gpt-image-1.5", "partialImages", "4", "from 0 to 3", { partialImages: 4 }],
     ["google/gemini-2.5-flash-image", "count", "2", "1", { count: 2 }],
+    ["google/gemini-3.1-flash-image", "count", "2", "1", { count: 2 }],
+    ["google/gemini-3-pro-image", "size", "1024x1024", "not to set it", { size: "1024x1024" }],
     ["google/gemini-2.5-flash-image", "size", "1024x1024", "not to set it", { size: "1024x1024" }],
     ["google/gemini-2.5-flash-image", "seed", "-1", "a whole number from 0", { seed: -1 }],
     ["offline/offline-image", "size", "4096x64", "sides from 64 to 2048 pixels", { size: "4096x64" }],

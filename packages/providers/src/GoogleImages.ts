@@ -1,5 +1,5 @@
 /**
- * `GoogleImages` is the provider of the Gemini models that draw (`gemini-2.5-flash-image`), over `@ai-sdk/google`: they answer in
+ * `GoogleImages` is the provider of the Gemini models that draw (`gemini-3.1-flash-image`), over `@ai-sdk/google`: they answer in
  * parts of text and pictures, and read pictures in the prompt. For Imagen, see `AiSdkImages`.
  *
  * The key comes from `GEMINI_API_KEY` (`Config.Redacted`), another address from `GEMINI_BASE_URL`.

@@ -319,7 +319,7 @@ describe("Gemini", () => {
     it.effect(`bills pictures and words each at their price, ${delivery}`, () =>
       Effect.gen(function* () {
         const catalogue = yield* Catalogue.Catalogue
-        const entry = yield* catalogue.get("google", "gemini-2.5-flash-image")
+        const entry = yield* catalogue.get("google", "gemini-3.1-flash-image")
         const told = {
           ...usageMetadata,
           candidatesTokenCount: 1300,
@@ -338,7 +338,7 @@ describe("Gemini", () => {
           const cost = Cost.ofSeen(entry, { prompt: "at night", parts, at: 0 })
           expect(cost).toMatchObject({
             basis: "reported",
-            usd: expect.closeTo((4 * 0.3 + images * 30 + words * 2.5) / 1e6, 12)
+            usd: expect.closeTo((4 * 0.5 + images * 60 + words * 3) / 1e6, 12)
           })
         }
       }).pipe(Effect.provide(Catalogue.layer))

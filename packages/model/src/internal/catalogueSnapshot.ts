@@ -609,6 +609,27 @@ const imagen = (name: string, perImage: number): Line => ({
   prices: byTheImage(perImage, "https://blog.laozhang.ai/en/posts/gemini-image-api-guide-2026", "2026-03-01")
 })
 
+/** What the third generation of Gemini's drawing models takes. */
+const drawingGemini = (name: string, context: number, output: number, ratios: ReadonlyArray<string>): Line => ({
+  name,
+  context,
+  output,
+  reads: seeing,
+  writes: ["text", "image"],
+  features: ["streaming", "batch"],
+  rules: gemini25,
+  images: {
+    size: unsupported,
+    aspectRatio: choice("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9", ...ratios),
+    count: whole(1, 1),
+    seed: whole(0, int32),
+    quality: unsupported,
+    references: count(14),
+    mask: unsupported,
+    partialImages: unsupported
+  }
+})
+
 const googleModels = () =>
   entries(google, {
     "gemini-4-argon": {
@@ -659,6 +680,23 @@ const googleModels = () =>
       ...gemini,
       rules: budget,
       read: modelsDev("f6c6f043", "models/google/gemini-2.5-flash-lite", "2025-06-17")
+    },
+    // Google names both as the models to move to from their previews, whose limits these are: docs.cloud.google.com/
+    // gemini-enterprise-agent-platform/models/gemini/3-1-flash-image-preview. Ratios and pictures a prompt: the same site's
+    // vertex-ai/docs/generative-ai/image/image-captioning. The day of the reading is 2026-11-28.
+    "gemini-3.1-flash-image": {
+      ...drawingGemini("Gemini 3.1 Flash Image", 65_536, 65_536, ["1:4", "1:8", "4:1", "8:1"]),
+      read: {
+        ...modelsDev("51752b58", "providers/google/models/gemini-3.1-flash-image-preview", "2026-02-26"),
+        date: "2026-11-28"
+      }
+    },
+    "gemini-3-pro-image": {
+      ...drawingGemini("Gemini 3 Pro Image", 131_072, 32_768, []),
+      read: {
+        ...modelsDev("026ccb92", "providers/google/models/gemini-3-pro-image-preview", "2025-11-20"),
+        date: "2026-11-28"
+      }
     },
     // Retired on 2026-10-02, says the file; here for the cost of calls made before.
     "imagen-4.0-fast-generate-001": imagen("Imagen 4 Fast", 0.02),
