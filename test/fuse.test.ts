@@ -194,6 +194,8 @@ describe("quorum", () => {
     const member = priced("42", 0)
     expect(() => fuse("f", { a: member }, vote(), { quorum: 2 })).toThrow("from 1 to the 1 calls")
     expect(() => fuse("f", { a: member }, selfConsistency({ samples: 0 }))).toThrow("0 times")
+    expect(() => fuse("f", { a: member, b: member }, first(), { quorum: 2 })).toThrow("give `first` a `good`")
+    expect(fuse("f", { a: member, b: member }, first({ good: () => true }), { quorum: 2 }).name).toBe("f")
   })
 })
 

@@ -501,6 +501,11 @@ export const fuse = <const H extends Members, Needs, E, R>(
       `${name} has the quorum ${quorum}: it must be a whole number from 1 to the ${asked.length} calls that it makes`
     )
   }
+  if (strategy.race === true && quorum > 1) {
+    throw new Pipeline.InvalidPipeline(
+      `${name} streams the reply that begins first and has the quorum ${quorum}: leave the quorum out, or give \`first\` a \`good\`, so that whole answers are awaited`
+    )
+  }
 
   /** The failure of a call to which too few members answered. */
   const tooFew = (errors: ReadonlyArray<readonly [string, Failure]>, answered: number): Failure =>

@@ -3,11 +3,12 @@
  *
  * @since 0.1.0
  */
-import { ImageRequest, ModelError, type Part, type Prompt, type SafeText, type Settings } from "@interlock/model"
+import { ImageRequest, ModelError, Part, type Prompt, type SafeText, type Settings } from "@interlock/model"
 import * as Catalogue from "@interlock/model/Catalogue"
 import * as Cost from "@interlock/model/Cost"
 import * as TokenCount from "@interlock/model/TokenCount"
 import { Cause, Effect, Exit, Option } from "effect"
+import type { Fusion } from "../fuse.ts"
 import type { Amounts } from "./rule.ts"
 
 /**
@@ -121,11 +122,14 @@ export const watch = (entry: Catalogue.Entry | undefined, reserved: Amounts, at:
       const outputTotal = usage?.outputTokens.total ?? Math.max(reserved.outputTokens, outputTokens())
       const imageTokens = finish === undefined ? undefined : Cost.imageTokensOf(finish)
       const known = usage?.inputTokens.total !== undefined && usage.outputTokens.total !== undefined
-      const dollars =
+      const own =
         dollarsOf(entry, known ? usage! : Cost.tokens(inputTokens, outputTotal), at, {
           ...made,
           ...(imageTokens === undefined ? {} : { imageTokens })
         }) ?? reserved.dollars
+      // Of a fused reply the usage is the winner's, and its cost that of all who were asked.
+      const fused = finish && (Part.interlock(finish)["fusion"] as Pick<Fusion, "cost"> | undefined)
+      const dollars = Math.max(own, fused?.cost.usd ?? 0)
       // Of a reply that was cut off, nobody knows how many images were begun.
       const certain = usage === undefined ? Math.max(dollars, reserved.dollars) : dollars
       return { requests: 1, inputTokens, outputTokens: outputTotal, dollars: certain }

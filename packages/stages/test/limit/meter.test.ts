@@ -1,8 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Catalogue, Image, Part, Prompt, type SafeText } from "@interlock/model"
+import { Pipeline, Reply } from "@interlock/core"
+import { Catalogue, Image, Journal, Part, Prompt, type SafeText } from "@interlock/model"
+import { fuse, selfConsistency } from "@interlock/stages/fuse"
 import * as Meter from "@interlock/stages/limit/meter"
 import type { Amounts } from "@interlock/stages/limit/rule"
-import { Effect, Exit } from "effect"
+import { Context, Effect, Exit } from "effect"
 
 const prompt = Prompt.make("a boat") as unknown as Prompt.Prompt<SafeText>
 const options = { counting: "ratio", expectedOutputTokens: 100 } as const
@@ -12,6 +14,31 @@ const amounts = (estimated: { readonly dollars: number | undefined } & Omit<Amou
 })
 const entryOf = (provider: string, model: string) =>
   Effect.flatMap(Catalogue.Catalogue, (catalogue) => catalogue.get(provider, model))
+
+describe("a fused reply", () => {
+  it.effect("is settled at what all of its calls cost, not the winner's alone", () =>
+    Effect.gen(function* () {
+      const entry = yield* entryOf("openai", "gpt-4o-mini")
+      const usage = { inputTokens: { total: 1_000 }, outputTokens: { total: 1_000 } }
+      const usd = (1_000 * 0.15 + 1_000 * 0.6) / 1e6
+      const model = Pipeline.handler(
+        "model",
+        { needs: {} },
+        Effect.fnUntraced(function* () {
+          const said = { _tag: "Attempt", provider: "openai", model: "gpt-4o-mini", startedAt: 0, endedAt: 0 } as const
+          yield* Journal.record({ ...said, outcome: "answered", usage, costUsd: usd })
+          return Reply.whole<Part.Part>([{ type: "text", text: "42" }, Part.finish("stop", usage)])
+        })
+      )
+      const reply = yield* Effect.scoped(
+        fuse("five", { model }, selfConsistency({ samples: 5 })).handle(Context.empty())
+      )
+      const meter = Meter.watch(entry, { requests: 1, inputTokens: 0, outputTokens: 0, dollars: 0 }, 0)
+      for (const part of yield* Reply.collect(reply)) meter.see(part)
+      expect(meter.used(Exit.void).dollars).toBeCloseTo(5 * usd, 12)
+    }).pipe(Effect.provide(Catalogue.layer))
+  )
+})
 
 describe("images", () => {
   it.effect(
