@@ -5,6 +5,8 @@
  */
 
 const addressed: ReadonlyArray<RegExp> = [
+  // A verdict in the form that the judge is asked for.
+  /\{\s*["'](?:grade|better)["']\s*:/iu,
   /\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instructions?|criteria|rubric|above|previous|prior)\b/iu,
   /\b(?:rate|score|grade|award|give|mark)\b.{0,30}\b(?:this|my|the above|it|me)\b.{0,40}(?:\b10\b|full marks|highest|\btop\b|maximum|perfect)/iu,
   /\b(?:grade|score|rating)\s*(?:[:=]|is|of)\s*10\s*(?:\/|out of)\s*10\b/iu,
@@ -28,7 +30,11 @@ const sentences = (text: string): ReadonlyArray<string> =>
  */
 export const withoutFlattery = (text: string): string =>
   sentences(text)
-    .filter((sentence) => !addressed.some((pattern) => pattern.test(sentence)))
+    .filter((sentence) => {
+      // Full width and characters that are not seen hide no word.
+      const plain = sentence.normalize("NFKC").replaceAll(/\p{Cf}/gu, "")
+      return !addressed.some((pattern) => pattern.test(plain))
+    })
     .join("")
     .trim()
 
