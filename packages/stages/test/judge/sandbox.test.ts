@@ -62,6 +62,9 @@ const isolated = Effect.provide(
   full
 )
 
+const works = (command: string, ...args: ReadonlyArray<string>) =>
+  process.platform === "linux" && spawnSync(command, [...args]).status === 0
+
 describe("a program in the sandbox", () => {
   it.live("runs, and its channels are told apart", () =>
     Effect.gen(function* () {
@@ -99,8 +102,6 @@ describe("a program in the sandbox", () => {
   it.live("uses what this machine allows", () =>
     Effect.gen(function* () {
       const { layers } = yield* Effect.provide(Sandbox.use(Effect.succeed), full)
-      const works = (command: string, ...args: ReadonlyArray<string>) =>
-        process.platform === "linux" && spawnSync(command, [...args]).status === 0
       const expected = [
         works("prlimit", "--core=0", "true") ? ["prlimit (processor, memory, files)"] : [],
         works("unshare", "--user", "--net", "--pid", "--ipc", "--uts", "--fork", "true")
@@ -214,7 +215,7 @@ describe("a program in the sandbox", () => {
 
   it.live("does not outlive whoever started it, even one that is killed, where setpriv is there", () =>
     Effect.gen(function* () {
-      if (spawnSync("setpriv", ["--pdeathsig", "KILL", "true"]).status !== 0) return
+      if (!works("setpriv", "--pdeathsig", "KILL", "true")) return
       const mark = `outlives-${createHash("sha256").update(folder).digest("hex").slice(0, 12)}`
       const program = `
         import { layer, Sandbox } from ${JSON.stringify(import.meta.resolve("@interlock/stages/judge/sandbox"))}
