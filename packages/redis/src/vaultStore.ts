@@ -12,15 +12,22 @@ import * as Script from "./internal/script.ts"
 
 /**
  * KEYS: the conversation, a hash of `type fingerprint` to `number sealed` and of `#type` to how many there are. ARGV: the time
- * to live, then type, fingerprint and sealed value of each entry.
+ * to live, then type, fingerprint, number and sealed value of each entry.
  */
 const putScript = Script.make(`
-for index = 2, #ARGV, 3 do
-  local field = ARGV[index] .. ' ' .. ARGV[index + 1]
-  if redis.call('HEXISTS', KEYS[1], field) == 0 then
-    local number = redis.call('HINCRBY', KEYS[1], '#' .. ARGV[index], 1)
-    redis.call('HSET', KEYS[1], field, number .. ' ' .. ARGV[index + 2])
+local counts = {}
+local goesOn = true
+for index = 2, #ARGV, 4 do
+  local count = counts[ARGV[index]] or tonumber(redis.call('HGET', KEYS[1], '#' .. ARGV[index])) or 0
+  counts[ARGV[index]] = count + 1
+  if tonumber(ARGV[index + 2]) ~= count + 1 or
+    redis.call('HEXISTS', KEYS[1], ARGV[index] .. ' ' .. ARGV[index + 1]) == 1 then goesOn = false end
+end
+if goesOn then
+  for index = 2, #ARGV, 4 do
+    redis.call('HSET', KEYS[1], ARGV[index] .. ' ' .. ARGV[index + 1], ARGV[index + 2] .. ' ' .. ARGV[index + 3])
   end
+  for type, count in pairs(counts) do redis.call('HSET', KEYS[1], '#' .. type, count) end
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return redis.call('HGETALL', KEYS[1])`)
@@ -60,9 +67,10 @@ export const layer = (
                 [keyOf(conversation)],
                 [
                   `${Math.floor(timeToLive)}`,
-                  ...entries.flatMap(({ fingerprint, sealed, type }) => [
+                  ...entries.flatMap(({ fingerprint, number, sealed, type }) => [
                     encodeURIComponent(type),
                     fingerprint,
+                    `${number}`,
                     Buffer.from(sealed).toString("base64")
                   ])
                 ]

@@ -152,11 +152,22 @@ for (const [where, connected] of [
         }).pipe(Effect.provide(sealed))
         const store = yield* VaultStore
         const conversation = unique()
-        yield* store.put(conversation, [{ type: "E MAIL", fingerprint: "f", sealed: new Uint8Array([0, 255]) }])
-        const again = yield* store.put(conversation, [])
-        expect(again.map((entry) => ({ ...entry, sealed: [...entry.sealed] }))).toEqual([
-          { type: "E MAIL", fingerprint: "f", sealed: [0, 255], number: 1 }
-        ])
+        const first = { type: "E MAIL", fingerprint: "f", sealed: new Uint8Array([0, 255]), number: 1 }
+        yield* store.put(conversation, [first])
+        const other = { ...first, fingerprint: "g" }
+        const refused = [
+          [other],
+          [{ ...other, number: 3 }],
+          [{ ...other, number: 2 }, first],
+          [{ ...first, number: 2 }]
+        ]
+        for (const entries of [...refused, []]) {
+          const again = yield* store.put(conversation, entries)
+          expect(again.map((entry) => ({ ...entry, sealed: [...entry.sealed] }))).toEqual([
+            { ...first, sealed: [0, 255] }
+          ])
+        }
+        expect(yield* store.put(conversation, [{ ...other, number: 2 }])).toHaveLength(2)
         expect(yield* Effect.promise(() => client.pttl(`interlock:vault:interlock:${conversation}`))).toBeGreaterThan(
           86_400_000
         )
@@ -191,7 +202,7 @@ for (const [where, connected] of [
           const leased = yield* Lease.use((lease) => lease.acquire(key, { timeToLive: minute }))
           const created = yield* JobStore.use((jobs) => jobs.create(key, "1"))
           const [sealed] = yield* VaultStore.use((vault) =>
-            vault.put(key, [{ type: "A", fingerprint: unique(), sealed: new Uint8Array([1]) }])
+            vault.put(key, [{ type: "A", fingerprint: unique(), sealed: new Uint8Array([1]), number: 1 }])
           )
           const places = [concurrent({ key, limit: 1 })]
           const { _tag } = yield* LimitStore.use((limits) => limits.reserve(places))

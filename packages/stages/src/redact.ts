@@ -32,7 +32,7 @@
  *
  * @since 0.1.0
  */
-import { createHash } from "node:crypto"
+import { createHmac, randomBytes } from "node:crypto"
 import { Reply, Stage } from "@interlock/core"
 import {
   Caller,
@@ -44,7 +44,7 @@ import {
   SafePrompt,
   type SafeText
 } from "@interlock/model"
-import { Cause, Context, Effect, Schema, Stream } from "effect"
+import { Cause, Context, Effect, Redacted, Schema, Stream } from "effect"
 import { mapParameters } from "./internal/redact/parameters.ts"
 import { secretField } from "./internal/redact/secrets.ts"
 import { Detector, isSpan, merge, type Span } from "./redact/detector.ts"
@@ -99,13 +99,21 @@ export class RefusedParameter extends Schema.TaggedClass<RefusedParameter>()("Re
 }) {}
 
 /**
+ * The policy's `hashKey` is too short to keep anything secret.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class WeakHashKey extends Schema.TaggedClass<WeakHashKey>()("WeakHashKey", { bytes: Schema.Number }) {}
+
+/**
  * `redact` refused a call. The message holds no text of the prompt.
  *
  * @category errors
  * @since 0.1.0
  */
 export class RedactError extends Schema.TaggedError<RedactError>()("RedactError", {
-  reason: Schema.Union([DetectorFailed, VaultFailed, RefusedType, RefusedFile, RefusedParameter]),
+  reason: Schema.Union([DetectorFailed, VaultFailed, RefusedType, RefusedFile, RefusedParameter, WeakHashKey]),
   message: Schema.String
 }) {}
 
@@ -178,6 +186,8 @@ interface Session {
   /** Numbers values; a value that the call had before keeps its number. */
   readonly assign: (values: ReadonlyArray<Value>) => Effect.Effect<ReadonlyArray<Numbered>, VaultError>
   readonly values: Map<string, string>
+  /** What the strategy `hash` writes. */
+  readonly hash: (policy: Settings, type: string, value: string) => string
   /** URLs of the redacted prompt that hold placeholders. */
   readonly urls: Set<string>
 }
@@ -189,8 +199,16 @@ const CurrentSession: Context.Reference<Session | undefined> = Context.Reference
 const makeSession = (caller: Caller["Service"], vault: Vault["Service"]): Session => {
   const { tenant, conversation } = caller
   const asked: Array<Value> = []
+  let ownKey: Uint8Array | undefined
   return {
     values: new Map(),
+    hash: ({ hashKey }, type, value) => {
+      ownKey ??= randomBytes(32)
+      return createHmac("sha256", hashKey === undefined ? ownKey : Redacted.value(hashKey))
+        .update(JSON.stringify([tenant, type, value]))
+        .digest("hex")
+        .slice(0, 16)
+    },
     urls: new Set(),
     assign: (values) => {
       if (conversation !== undefined) return vault.assign({ tenant, conversation }, values)
@@ -201,7 +219,7 @@ const makeSession = (caller: Caller["Service"], vault: Vault["Service"]): Sessio
   }
 }
 
-interface Redacted {
+interface RedactedPrompt {
   readonly prompt: Prompt.Prompt<SafeText>
   readonly counts: Counts
 }
@@ -214,7 +232,7 @@ const redactPrompt = Effect.fnUntraced(function* (
   prompt: Prompt.Prompt,
   session: Session,
   policy: Settings
-): Effect.fn.Return<Redacted, RedactError, Detector> {
+): Effect.fn.Return<RedactedPrompt, RedactError, Detector> {
   const allowed = yield* allowFiles(prompt, policy)
   const texts = makeTexts()
   mapPrompt(allowed, (text, field) => {
@@ -336,6 +354,15 @@ const replace = Effect.fnUntraced(function* (
           message: `The call holds a value of type ${type}, which the policy refuses; take it out, or give the type another strategy`
         })
       }
+      if (strategy === "hash" && policy.hashKey !== undefined) {
+        const bytes = Buffer.byteLength(Redacted.value(policy.hashKey))
+        if (bytes < shortestKey) {
+          return yield* new RedactError({
+            reason: new WeakHashKey({ bytes }),
+            message: `The policy's hashKey has ${bytes} bytes, and whoever guesses it finds what was hashed; give it at least ${shortestKey} random ones, or leave it out for a key that each call makes`
+          })
+        }
+      }
       if (type !== Placeholder.literal) counts[type] = (counts[type] ?? 0) + 1
       const value = text.slice(start, end)
       if (strategy === "placeholder") wanted.set(`${type}\0${value}`, { type, value })
@@ -361,7 +388,7 @@ const replace = Effect.fnUntraced(function* (
     for (const { start, end, type } of texts.all.get(`${field}\0${text}`)?.spans ?? []) {
       out += text.slice(at, start)
       const value = text.slice(start, end)
-      out += placeholders.get(`${type}\0${value}`) ?? irreversible(policy, type, value)
+      out += placeholders.get(`${type}\0${value}`) ?? irreversible(session, policy, type, value)
       at = end
     }
     out += text.slice(at)
@@ -370,6 +397,9 @@ const replace = Effect.fnUntraced(function* (
   }
   return { rewrite, counts }
 })
+
+/** The fewest bytes of a key for hashes. */
+const shortestKey = 16
 
 /** How much of two texts that follow each other is looked at together. */
 const reach = 512
@@ -419,10 +449,10 @@ const typeName = (type: string): string => {
   return /^[A-Z]/.test(name) && name !== Placeholder.literal ? name.slice(0, 48) : `TYPE_${name.slice(0, 43)}`
 }
 
-const irreversible = (policy: Settings, type: string, value: string): string => {
+const irreversible = (session: Session, policy: Settings, type: string, value: string): string => {
   switch (strategyOf(policy, type)) {
     case "hash":
-      return `[${type}:${createHash("sha256").update(value).digest("hex").slice(0, 12)}]`
+      return `[${type}:${session.hash(policy, type, value)}]`
     case "mask":
       return "*".repeat(value.length)
     default:

@@ -1,3 +1,4 @@
+import { createCipheriv, createHash, createHmac, hkdfSync } from "node:crypto"
 import { inspect } from "node:util"
 import { describe, expect, it } from "@effect/vitest"
 import { Pipeline, Reply } from "@interlock/core"
@@ -5,8 +6,9 @@ import { Caller, Chat, Journal, Parameters, Part, Prompt, RawPrompt, SafePrompt 
 import { redact, redactParameters } from "@interlock/stages/redact"
 import { Detector, DetectorError } from "@interlock/stages/redact/detector"
 import * as Policy from "@interlock/stages/redact/policy"
-import { Vault, VaultError, VaultStore } from "@interlock/stages/redact/vault"
+import { type NumberedEntry, Vault, VaultError, VaultStore } from "@interlock/stages/redact/vault"
 import { Context, Effect, Layer, Redacted, Stream } from "effect"
+import { TestClock } from "effect/testing"
 
 const layer = Layer.mergeAll(Detector.layer, Vault.layerMemory)
 const caller = { tenant: "acme", conversation: "c1" }
@@ -295,14 +297,50 @@ describe("redact", () => {
       expect(seen.map(Prompt.text)).toEqual([
         "mail ************* now",
         "mail  now",
-        "mail [EMAIL_ADDRESS:63ab19ac2c91] now".replace(
-          /[0-9a-f]{12}/,
-          () => /[0-9a-f]{12}/.exec(Prompt.text(seen[2]!))![0]
-        ),
+        expect.stringMatching(/^mail \[EMAIL_ADDRESS:[0-9a-f]{16}\] now$/),
         "mail a@example.com now"
       ])
       expect(refused.reason).toMatchObject({ _tag: "RefusedType", type: "EMAIL_ADDRESS" })
       expect(refused.message).not.toContain("a@example.com")
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("hashes under a key: the same in every call of a tenant under one, in one call alone without", () =>
+    Effect.gen(function* () {
+      const { chat, seen } = scripted(echo)
+      const value = "a@example.com"
+      const run = (hashKey?: Policy.Settings["hashKey"], tenant = "acme") =>
+        Effect.gen(function* () {
+          const strategies = { EMAIL_ADDRESS: "hash" } as const
+          const policy = Policy.make({ strategies, ...(hashKey === undefined ? {} : { hashKey }) })
+          yield* chat
+            .run(factsOf(`${value} and ${value}`, { tenant }))
+            .pipe(Effect.provideService(Policy.Policy, policy))
+          const hashes = [...Prompt.text(seen.at(-1)!).matchAll(/:([0-9a-f]{16})\]/g)].map(([, hash]) => hash)
+          expect(hashes).toHaveLength(2)
+          expect(hashes[0]).toBe(hashes[1])
+          return hashes[0]
+        })
+      const bare = createHash("sha256").update(value).digest("hex").slice(0, 16)
+      const key = Redacted.make("0123456789abcdef")
+      const under = yield* run(key)
+      // What whoever has the key computes to join by it.
+      expect(under).toBe(
+        createHmac("sha256", "0123456789abcdef")
+          .update(JSON.stringify(["acme", "EMAIL_ADDRESS", value]))
+          .digest("hex")
+          .slice(0, 16)
+      )
+      expect(yield* run(Redacted.make(new TextEncoder().encode("0123456789abcdef")))).toBe(under)
+      const others = [
+        yield* run(Redacted.make("fedcba9876543210")),
+        yield* run(key, "other"),
+        yield* run(),
+        yield* run()
+      ]
+      expect(new Set([under, bare, ...others]).size).toBe(6)
+      const weak = yield* Effect.flip(run(Redacted.make("short")))
+      expect(weak).toMatchObject({ _tag: "RedactError", reason: { _tag: "WeakHashKey", bytes: 5 } })
     }).pipe(Effect.provide(layer))
   )
 
@@ -436,6 +474,164 @@ describe("Vault", () => {
     }).pipe(Effect.provide(VaultStore.layerMemory))
   )
 
+  const people = (...names: ReadonlyArray<string>) => names.map((value) => ({ type: "PERSON", value }))
+  const numbers = (vault: Vault["Service"], conversation: string, ...names: ReadonlyArray<string>) =>
+    Effect.map(vault.assign({ tenant: "acme", conversation }, people(...names)), (all) =>
+      all.map(({ number, value }) => [value, number])
+    )
+
+  it.effect("in memory forgets a conversation that was not used for its time to live", () =>
+    Effect.gen(function* () {
+      const vault = yield* Vault
+      yield* numbers(vault, "used", "Ada", "Grace")
+      yield* numbers(vault, "left", "Ada", "Grace")
+      yield* TestClock.adjust("59 minutes")
+      yield* numbers(vault, "used")
+      yield* TestClock.adjust("1 minute")
+      expect(yield* numbers(vault, "used", "Edsger")).toEqual([
+        ["Ada", 1],
+        ["Grace", 2],
+        ["Edsger", 3]
+      ])
+      expect(yield* numbers(vault, "left", "Grace")).toEqual([["Grace", 1]])
+    }).pipe(Effect.provide(Vault.layerMemoryOf({ timeToLive: "1 hour" })))
+  )
+
+  it.effect("in memory keeps a day where nothing is said, and forgets the values of a sealed store then, too", () =>
+    Effect.gen(function* () {
+      const vault = yield* Vault
+      const store = yield* VaultStore
+      const entry = { type: "PERSON", fingerprint: "f", sealed: new Uint8Array([1]), number: 1 }
+      yield* numbers(vault, "c", "Ada")
+      yield* store.put("c", [entry])
+      yield* TestClock.adjust(86_399_999)
+      expect(yield* numbers(vault, "c")).toHaveLength(1)
+      expect(yield* store.put("c", [])).toEqual([entry])
+      yield* TestClock.adjust("24 hours")
+      expect(yield* numbers(vault, "c")).toEqual([])
+      expect(yield* store.put("c", [])).toEqual([])
+    }).pipe(Effect.provide(Layer.merge(Vault.layerMemory, VaultStore.layerMemory)))
+  )
+
+  it.effect("in memory makes room by forgetting the conversation that was used least recently", () =>
+    Effect.gen(function* () {
+      const vault = yield* Vault
+      yield* numbers(vault, "a", "Ada", "Grace")
+      yield* numbers(vault, "b", "Edsger")
+      yield* numbers(vault, "a")
+      yield* numbers(vault, "c", "Barbara", "Donald", "Tony")
+      expect(yield* numbers(vault, "b")).toEqual([])
+      expect(yield* numbers(vault, "a", "Alan")).toHaveLength(3)
+      // Six values where five have room: those of "c" went.
+      expect(yield* numbers(vault, "c", "Barbara")).toEqual([["Barbara", 1]])
+      const error = yield* Effect.flip(numbers(vault, "d", "1", "2", "3", "4", "5", "6"))
+      expect(error.message).toContain("6 values")
+      expect(yield* numbers(vault, "a")).toHaveLength(3)
+      yield* numbers(vault, "e")
+      yield* numbers(vault, "f")
+      yield* numbers(vault, "g")
+      expect(yield* numbers(vault, "a")).toEqual([])
+    }).pipe(Effect.provide(Vault.layerMemoryOf({ values: 5, conversations: 3 })))
+  )
+
+  it.effect("in memory refuses bounds that are none", () =>
+    Effect.forEach(
+      [{ timeToLive: 0 }, { timeToLive: Infinity }, { conversations: 0 }, { values: Number.NaN }],
+      (options) =>
+        Effect.gen(function* () {
+          const error = yield* Effect.flip(Layer.build(Vault.layerMemoryOf(options)))
+          expect(error.message).toContain(Object.keys(options)[0])
+        })
+    )
+  )
+
+  /** What a store holds, changed by whoever can write to it. */
+  const tampered = (change: (kept: ReadonlyArray<NumberedEntry>) => ReadonlyArray<NumberedEntry>) =>
+    Layer.effect(VaultStore)(
+      Effect.map(VaultStore, (inner) => ({
+        ...inner,
+        put: (conversation, entries) => Effect.map(inner.put(conversation, entries), change)
+      }))
+    )
+  const rootKey = Redacted.make(new Uint8Array(32).fill(3))
+  const through = (store: Layer.Layer<VaultStore, never, VaultStore>) =>
+    Effect.provide(Vault.layerSealed({ rootKey }).pipe(Layer.provide(store)))
+
+  it.effect("does not open a sealed value under the number or the type of another one", () =>
+    Effect.gen(function* () {
+      const all = [...people("Ada", "Grace"), { type: "CITY", value: "Turin" }]
+      const assign = Vault.use((vault) => vault.assign(caller, all))
+      const swap = (from: number, to: number, what: "sealed" | "number" | "type") =>
+        tampered((kept) =>
+          kept.length < 3
+            ? kept
+            : kept.map((entry, index) => {
+                const other = index === from ? kept[to]! : index === to ? kept[from]! : entry
+                return { ...entry, [what]: other[what] }
+              })
+        )
+      expect(yield* assign.pipe(through(tampered((kept) => kept)))).toHaveLength(3)
+      for (const store of [swap(0, 1, "sealed"), swap(0, 1, "number"), swap(0, 2, "sealed"), swap(0, 2, "type")]) {
+        const reading = Vault.use((vault) => vault.assign(caller, []))
+        expect((yield* Effect.flip(reading.pipe(through(store)))).message).toContain("does not open")
+      }
+    }).pipe(Effect.provide(VaultStore.layerMemory))
+  )
+
+  it.effect("opens what was sealed before values were sealed to their numbers", () =>
+    Effect.gen(function* () {
+      // As it was: nonce, ciphertext and tag, with the type alone as associated data.
+      const sealing = Buffer.from(
+        hkdfSync("sha256", Redacted.value(rootKey), "", JSON.stringify(["vault", "seal", "acme", "c1"]), 32)
+      )
+      const before = (value: string, nonce: Uint8Array) => {
+        const cipher = createCipheriv("aes-256-gcm", sealing, nonce).setAAD(Buffer.from("PERSON"))
+        return Buffer.concat([nonce, cipher.update(value, "utf8"), cipher.final(), cipher.getAuthTag()])
+      }
+      // The second nonce begins as a value does that has a version.
+      const old = ["Ada", "Grace"].map((value, index) => ({
+        type: "PERSON",
+        fingerprint: value,
+        sealed: before(value, new Uint8Array(12).fill(index + 1)),
+        number: index + 1
+      }))
+      const opened = yield* Vault.use((vault) => vault.assign(caller, [])).pipe(through(tampered(() => old)))
+      expect(opened.map(({ number, value }) => [value, number])).toEqual([
+        ["Ada", 1],
+        ["Grace", 2]
+      ])
+    }).pipe(Effect.provide(VaultStore.layerMemory))
+  )
+
+  it.effect(
+    "numbers no value twice where turns of one conversation run at once, and gives up on a store that lost some",
+    () =>
+      Effect.gen(function* () {
+        const inner = yield* VaultStore
+        const slow = Layer.succeed(VaultStore)({
+          ...inner,
+          put: (conversation, entries) =>
+            Effect.yieldNow.pipe(Effect.andThen(inner.put(conversation, entries)), Effect.tap(Effect.yieldNow))
+        })
+        yield* Effect.gen(function* () {
+          const vault = yield* Vault
+          yield* Effect.forEach(
+            Array.from({ length: 10 }, (_, i) => i),
+            (i) => numbers(vault, "c", "same", `${i}`),
+            {
+              concurrency: "unbounded"
+            }
+          )
+          const all = yield* numbers(vault, "c")
+          expect(all.map(([, number]) => number)).toEqual(Array.from({ length: 11 }, (_, i) => i + 1))
+          expect(new Set(all.map(([value]) => value)).size).toBe(11)
+        }).pipe(through(slow))
+        const lossy = tampered((kept) => kept.slice(0, -1))
+        const error = yield* Effect.flip(Vault.use((vault) => numbers(vault, "c", "new")).pipe(through(lossy)))
+        expect(error.message).toContain("100 tries")
+      }).pipe(Effect.provide(VaultStore.layerMemory))
+  )
+
   it.effect("does not open a sealed value that was changed", () =>
     Effect.gen(function* () {
       const tampering = Layer.succeed(VaultStore)({
@@ -443,8 +639,7 @@ describe("Vault", () => {
           Effect.succeed(
             entries.map((entry) => ({
               ...entry,
-              sealed: entry.sealed.map((byte, i) => (i === 14 ? byte ^ 1 : byte)),
-              number: 1
+              sealed: entry.sealed.map((byte, i) => (i === 14 ? byte ^ 1 : byte))
             }))
           ),
         forget: () => Effect.void

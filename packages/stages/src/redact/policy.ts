@@ -5,13 +5,12 @@
  */
 
 import type { Prompt } from "@interlock/model"
-import type { Effect } from "effect"
-import { Context } from "effect"
+import { Context, type Effect, type Redacted } from "effect"
 import { defaultShape, type Shape } from "./placeholder.ts"
 
 /**
  * What happens to a value: a reversible `placeholder`; a `mask` of the same length (`****`); a `hash` that says only whether two
- * values are the same; `remove`; `refuse` the whole call; or `keep` it in clear.
+ * values are the same, to whoever has not the `hashKey`; `remove`; `refuse` the whole call; or `keep` it in clear.
  *
  * @category models
  * @since 0.1.0
@@ -42,6 +41,12 @@ export interface Settings {
   readonly minimumConfidence: number
   /** By type; `placeholder` where nothing is said. */
   readonly strategies: { readonly [type: string]: Strategy }
+  /**
+   * The key of the strategy `hash`, at least 16 random bytes: a value of a type has the same hash in every call of a tenant under one
+   * key, so that what is kept can be joined, and nobody without the key finds a short value by trying all. Where there is none, every
+   * call makes a key and forgets it: hashes can be compared within that call alone, and a cache below never sees an equal prompt.
+   */
+  readonly hashKey?: Redacted.Redacted<string | Uint8Array>
   readonly files: FilePolicy
   /** What `redactParameters` does about a value where it cannot be replaced: in the name of a tool or a property, or in a pattern. */
   readonly fixed: "refuse" | "pass"

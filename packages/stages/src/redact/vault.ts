@@ -2,13 +2,14 @@
  * The `Vault` keeps the values behind placeholders, by conversation, so that the same value has the same placeholder in every
  * turn and a reply can be restored.
  *
- * `layerMemory` keeps them in this process. `layerSealed` keeps them in a `VaultStore` (Redis, a database) that only ever sees
- * values sealed with AES-256-GCM and fingerprints made with HMAC-SHA-256; numbers are given out by the store, atomically.
+ * `layerMemory` keeps them in this process, for a time and up to a number. `layerSealed` keeps them in a `VaultStore` (Redis, a
+ * database) that only ever sees values sealed with AES-256-GCM, each to its type and number, and fingerprints made with HMAC-SHA-256;
+ * the store takes a number once, atomically.
  *
  * @since 0.1.0
  */
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from "node:crypto"
-import { Context, Effect, Layer, Redacted, Schema } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Redacted, Schema } from "effect"
 
 /**
  * The vault could not be read or written, or a sealed value was changed. `redact` then refuses the call.
@@ -51,6 +52,25 @@ export interface Owner {
 }
 
 /**
+ * How much a vault in memory keeps, and how long. A conversation that was not used for `timeToLive`, or that makes room for others, is
+ * forgotten as a whole: the next turn of it numbers its values from 1 again. What has expired is dropped at the next use of the vault.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface MemoryOptions {
+  /** From the last use of a conversation; 24 hours when left out. Finite and at least 1 ms. */
+  readonly timeToLive?: Duration.Input
+  /** How many conversations, the least recently used going first; 10,000 when left out. */
+  readonly conversations?: number
+  /**
+   * How many values in all of them together, the least recently used conversation going first; 200,000 when left out. A conversation
+   * that has more by itself is refused.
+   */
+  readonly values?: number
+}
+
+/**
  * Numbers values by conversation and gives them back.
  *
  * @category services
@@ -65,12 +85,14 @@ export class Vault extends Context.Service<
     readonly forget: (owner: Owner) => Effect.Effect<void, VaultError>
   }
 >()("@interlock/stages/redact/Vault") {
-  /** Keeps values in memory, of the last `conversations` (10,000 by default) that were used. */
-  static readonly layerMemory: Layer.Layer<Vault> = Layer.sync(Vault)(() => makeMemory(10_000))
+  /** Keeps values in memory, within the bounds that `MemoryOptions` has by default. */
+  static readonly layerMemory: Layer.Layer<Vault> = Layer.orDie(
+    Layer.effect(Vault)(Effect.suspend(() => Effect.map(makeShelf<Numbers>({}), makeMemory)))
+  )
 
-  /** As `layerMemory`, with another number of conversations. */
-  static readonly layerMemoryOf = (options: { readonly conversations: number }): Layer.Layer<Vault> =>
-    Layer.sync(Vault)(() => makeMemory(options.conversations))
+  /** As `layerMemory`, with other bounds. */
+  static readonly layerMemoryOf = (options: MemoryOptions): Layer.Layer<Vault, VaultError> =>
+    Layer.effect(Vault)(Effect.map(makeShelf<Numbers>(options), makeMemory))
 
   /** Keeps values sealed under `rootKey` (32 bytes) in the `VaultStore`. */
   static readonly layerSealed = (options: {
@@ -103,6 +125,16 @@ export interface Entry {
 }
 
 /**
+ * A sealed value with its number, which it is sealed to: under another number or type it does not open.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface NumberedEntry extends Entry {
+  readonly number: number
+}
+
+/**
  * Keeps sealed values by conversation. `conversation` is an opaque name (an HMAC), not the caller's.
  *
  * @category services
@@ -112,38 +144,89 @@ export class VaultStore extends Context.Service<
   VaultStore,
   {
     /**
-     * In one atomic step: gives each new `(type, fingerprint)` the next number of its type, from 1, in the given order; keeps the
-     * entry of one that is there; and returns every entry of the conversation with its number.
+     * In one atomic step: keeps all the given entries if each `(type, fingerprint)` is new and the numbers go on from those of its
+     * type without a gap, from 1, in the given order, and none of them otherwise; and returns every entry of the conversation. Where
+     * none was kept, another turn was faster: who asked sees by the answer what to ask for.
      */
     readonly put: (
       conversation: string,
-      entries: ReadonlyArray<Entry>
-    ) => Effect.Effect<ReadonlyArray<Entry & { readonly number: number }>, VaultError>
+      entries: ReadonlyArray<NumberedEntry>
+    ) => Effect.Effect<ReadonlyArray<NumberedEntry>, VaultError>
     /** Deletes a conversation. */
     readonly forget: (conversation: string) => Effect.Effect<void, VaultError>
   }
 >()("@interlock/stages/redact/VaultStore") {
-  /** Keeps sealed values in memory: for tests, and as the model for other stores. */
-  static readonly layerMemory: Layer.Layer<VaultStore> = Layer.sync(VaultStore)(() => {
-    const conversations = new Map<string, Map<string, Entry & { readonly number: number }>>()
-    return {
-      put: (conversation, entries) =>
-        Effect.sync(() => {
-          const kept = conversations.get(conversation) ?? new Map<string, Entry & { readonly number: number }>()
-          conversations.set(conversation, kept)
-          for (const entry of entries) {
-            const key = `${entry.type}:${entry.fingerprint}`
-            if (kept.has(key)) continue
-            let number = 1
-            for (const other of kept.values()) if (other.type === entry.type) number++
-            kept.set(key, { ...entry, number })
-          }
-          return [...kept.values()]
-        }),
-      forget: (conversation) => Effect.sync(() => void conversations.delete(conversation))
-    }
-  })
+  /** Keeps sealed values in memory, within the default bounds of `MemoryOptions`: for tests, and as the model for other stores. */
+  static readonly layerMemory: Layer.Layer<VaultStore> = Layer.orDie(
+    Layer.effect(VaultStore)(Effect.suspend(() => Effect.map(makeShelf<Map<string, NumberedEntry>>({}), makeStore)))
+  )
 }
+
+/** Conversations by name, each with what is kept of it, the least recently used first. */
+interface Shelf<A> {
+  /** What is kept of a conversation, which is in use now. */
+  readonly use: (name: string, make: () => A) => Effect.Effect<A>
+  /** Whether a conversation in use may have so many values; makes room for them. */
+  readonly admit: (name: string, values: number) => Effect.Effect<void, VaultError>
+  readonly forget: (name: string) => Effect.Effect<void>
+}
+
+const makeShelf = Effect.fnUntraced(function* <A>(options: MemoryOptions): Effect.fn.Return<Shelf<A>, VaultError> {
+  const timeToLive = Duration.toMillis(Duration.fromInputUnsafe(options.timeToLive ?? "24 hours"))
+  const { conversations = 10_000, values: most = 200_000 } = options
+  for (const [setting, value] of Object.entries({ conversations, values: most, timeToLive })) {
+    if (value >= 1 && Number.isFinite(value)) continue
+    const unit = setting === "timeToLive" ? " ms" : ""
+    return yield* new VaultError({
+      message: `The vault's ${setting} is ${value}${unit}: it must be finite and at least 1; leave it out for the default`
+    })
+  }
+  const kept = new Map<string, { readonly what: A; values: number; usedAt: number }>()
+  let total = 0
+  const drop = (name: string) => {
+    total -= kept.get(name)?.values ?? 0
+    kept.delete(name)
+  }
+  return {
+    use: (name, make) =>
+      Clock.clockWith((clock) =>
+        Effect.sync(() => {
+          const now = clock.currentTimeMillisUnsafe()
+          for (const [oldest, { usedAt }] of kept) {
+            if (now - usedAt < timeToLive) break
+            drop(oldest)
+          }
+          const entry = kept.get(name) ?? { what: make(), values: 0, usedAt: now }
+          entry.usedAt = now
+          kept.delete(name)
+          kept.set(name, entry)
+          if (kept.size > conversations) drop(kept.keys().next().value as string)
+          return entry.what
+        })
+      ),
+    admit: (name, values) =>
+      Effect.suspend(() => {
+        if (values > most) {
+          return Effect.fail(
+            new VaultError({
+              message: `A conversation has ${values} values, and the vault keeps ${most} of all conversations: raise \`values\`, or begin a new conversation`
+            })
+          )
+        }
+        const entry = kept.get(name)
+        if (entry === undefined) return Effect.void
+        total += values - entry.values
+        entry.values = values
+        // The one in use is the last, and has no more than there is room for.
+        for (const oldest of kept.keys()) {
+          if (total <= most) break
+          drop(oldest)
+        }
+        return Effect.void
+      }),
+    forget: (name) => Effect.sync(() => drop(name))
+  }
+})
 
 interface Numbers {
   readonly byFingerprint: Map<string, Numbered>
@@ -152,37 +235,63 @@ interface Numbers {
 
 const emptyNumbers = (): Numbers => ({ byFingerprint: new Map(), counts: new Map() })
 
-const makeMemory = (limit: number): Vault["Service"] => {
-  const conversations = new Map<string, Numbers>()
-  const nameOf = (owner: Owner) => JSON.stringify([owner.tenant, owner.conversation])
-  const take = (owner: Owner): Numbers => {
-    if (owner.conversation === undefined) return emptyNumbers()
-    const name = nameOf(owner)
-    const kept = conversations.get(name) ?? emptyNumbers()
-    conversations.delete(name)
-    conversations.set(name, kept)
-    if (conversations.size > limit) {
-      const oldest = conversations.keys().next()
-      if (oldest.done === false) conversations.delete(oldest.value)
-    }
-    return kept
+const number = ({ byFingerprint, counts }: Numbers, values: ReadonlyArray<Value>): ReadonlyArray<Numbered> => {
+  for (const { type, value } of values) {
+    const key = `${type}\0${value}`
+    if (byFingerprint.has(key)) continue
+    const number = (counts.get(type) ?? 0) + 1
+    counts.set(type, number)
+    byFingerprint.set(key, { type, value, number })
   }
+  return [...byFingerprint.values()]
+}
+
+const makeMemory = (shelf: Shelf<Numbers>): Vault["Service"] => {
+  const nameOf = (owner: Owner) => JSON.stringify([owner.tenant, owner.conversation])
   return {
-    assign: (owner, values) =>
-      Effect.sync(() => {
-        const kept = take(owner)
-        for (const { type, value } of values) {
-          const key = `${type}\0${value}`
-          if (kept.byFingerprint.has(key)) continue
-          const number = (kept.counts.get(type) ?? 0) + 1
-          kept.counts.set(type, number)
-          kept.byFingerprint.set(key, { type, value, number })
-        }
-        return [...kept.byFingerprint.values()]
-      }),
-    forget: (owner) => Effect.sync(() => void conversations.delete(nameOf(owner)))
+    assign: Effect.fnUntraced(function* (owner, values) {
+      if (owner.conversation === undefined) return number(emptyNumbers(), values)
+      const name = nameOf(owner)
+      const numbers = yield* shelf.use(name, emptyNumbers)
+      const fresh = new Set<string>()
+      for (const { type, value } of values) {
+        const key = `${type}\0${value}`
+        if (!numbers.byFingerprint.has(key)) fresh.add(key)
+      }
+      if (fresh.size > 0) yield* shelf.admit(name, numbers.byFingerprint.size + fresh.size)
+      return number(numbers, values)
+    }),
+    forget: (owner) => shelf.forget(nameOf(owner))
   }
 }
+
+const makeStore = (shelf: Shelf<Map<string, NumberedEntry>>): VaultStore["Service"] => {
+  const keyOf = ({ fingerprint, type }: Entry) => `${type}:${fingerprint}`
+  return {
+    put: Effect.fnUntraced(function* (conversation, entries) {
+      const kept = yield* shelf.use(conversation, () => new Map())
+      const counts = new Map<string, number>()
+      for (const { type } of kept.values()) counts.set(type, (counts.get(type) ?? 0) + 1)
+      const goesOn = entries.every((entry) => {
+        const next = (counts.get(entry.type) ?? 0) + 1
+        counts.set(entry.type, next)
+        return entry.number === next && !kept.has(keyOf(entry))
+      })
+      if (goesOn && entries.length > 0) {
+        yield* shelf.admit(conversation, kept.size + entries.length)
+        for (const entry of entries) kept.set(keyOf(entry), entry)
+      }
+      return [...kept.values()]
+    }),
+    forget: shelf.forget
+  }
+}
+
+/** What a sealed value begins with that is sealed to its number; those before had no such byte, and are sealed to their type alone. */
+const version = 2
+
+/** How often the numbers that other turns of a conversation took meanwhile are asked for anew. */
+const tries = 100
 
 const makeSealed = (store: VaultStore["Service"], rootKey: Redacted.Redacted<Uint8Array>): Vault["Service"] => {
   const derive = (owner: Owner, use: string) =>
@@ -195,40 +304,77 @@ const makeSealed = (store: VaultStore["Service"], rootKey: Redacted.Redacted<Uin
         32
       )
     )
-  const seal = (key: Uint8Array, { type, value }: Value): Uint8Array => {
+  const boundTo = (type: string, number: number) => Buffer.from(JSON.stringify([version, type, number]))
+  const seal = (key: Uint8Array, { type, number, value }: Numbered): Uint8Array => {
     const nonce = randomBytes(12)
-    const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(Buffer.from(type))
-    return Buffer.concat([nonce, cipher.update(value, "utf8"), cipher.final(), cipher.getAuthTag()])
+    const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(boundTo(type, number))
+    return Buffer.concat([
+      Uint8Array.of(version),
+      nonce,
+      cipher.update(value, "utf8"),
+      cipher.final(),
+      cipher.getAuthTag()
+    ])
   }
-  const open = (key: Uint8Array, type: string, sealed: Uint8Array): string => {
+  const unseal = (key: Uint8Array, bound: Uint8Array, sealed: Uint8Array): string => {
     const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, 12))
-      .setAAD(Buffer.from(type))
+      .setAAD(bound)
       .setAuthTag(sealed.subarray(-16))
     return Buffer.concat([decipher.update(sealed.subarray(12, -16)), decipher.final()]).toString("utf8")
   }
+  const open = (key: Uint8Array, { number, sealed, type }: NumberedEntry): string => {
+    if (sealed[0] === version) {
+      try {
+        return unseal(key, boundTo(type, number), sealed.subarray(1))
+      } catch {
+        // One of 256 that have no version begins with this byte, too.
+      }
+    }
+    return unseal(key, Buffer.from(type), sealed)
+  }
   const nameOf = (owner: Owner) => derive(owner, "name").toString("base64url")
   return {
-    assign: (owner, values) =>
-      owner.conversation === undefined
-        ? makeMemory(1).assign(owner, values)
-        : Effect.gen(function* () {
-            const sealing = derive(owner, "seal")
-            const marking = derive(owner, "fingerprint")
-            const entries = values.map((each) => ({
-              type: each.type,
-              fingerprint: createHmac("sha256", marking).update(`${each.type}\0${each.value}`).digest("base64url"),
-              sealed: seal(sealing, each)
-            }))
-            const kept = yield* store.put(nameOf(owner), entries)
-            return yield* Effect.try({
-              try: () => kept.map(({ type, number, sealed }) => ({ type, number, value: open(sealing, type, sealed) })),
-              catch: () =>
-                new VaultError({
-                  message:
-                    "A sealed value of the vault does not open: it was changed, or sealed under another root key; forget the conversation or restore the key"
-                })
-            })
-          }),
+    assign: Effect.fnUntraced(function* (owner, values) {
+      if (owner.conversation === undefined) return number(emptyNumbers(), values)
+      const sealing = derive(owner, "seal")
+      const marking = derive(owner, "fingerprint")
+      const name = nameOf(owner)
+      const keyOf = ({ fingerprint, type }: Pick<Entry, "fingerprint" | "type">) => `${type}\0${fingerprint}`
+      const wanted = new Map<string, Value & { readonly fingerprint: string }>()
+      for (const { type, value } of values) {
+        const fingerprint = createHmac("sha256", marking).update(`${type}\0${value}`).digest("base64url")
+        wanted.set(keyOf({ type, fingerprint }), { type, value, fingerprint })
+      }
+      let kept = yield* store.put(name, [])
+      for (let left = tries; ; left--) {
+        const known = new Set(kept.map(keyOf))
+        const missing = [...wanted].filter(([key]) => !known.has(key))
+        if (missing.length === 0) break
+        if (left === 0) {
+          return yield* new VaultError({
+            message: `The vault's store did not take new values of a conversation in ${tries} tries: it lost some of its entries, or too many turns run at once; forget the conversation, or run fewer`
+          })
+        }
+        const counts = new Map<string, number>()
+        for (const { type, number } of kept) counts.set(type, Math.max(counts.get(type) ?? 0, number))
+        kept = yield* store.put(
+          name,
+          missing.map(([, { fingerprint, type, value }]) => {
+            const number = (counts.get(type) ?? 0) + 1
+            counts.set(type, number)
+            return { type, fingerprint, number, sealed: seal(sealing, { type, value, number }) }
+          })
+        )
+      }
+      return yield* Effect.try({
+        try: () => kept.map((entry) => ({ type: entry.type, number: entry.number, value: open(sealing, entry) })),
+        catch: () =>
+          new VaultError({
+            message:
+              "A sealed value of the vault does not open: it or its number was changed, or it was sealed under another root key; forget the conversation or restore the key"
+          })
+      })
+    }),
     forget: (owner) => store.forget(nameOf(owner))
   }
 }
