@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Pipeline, Reply, Stage } from "@interlock/core"
 import {
+  Caller,
   Catalogue,
   Chat,
   type Choice,
@@ -70,9 +71,10 @@ const redact = Stage.derive("redact", { needs: { prompt: RawPrompt }, adds: Safe
 const choice: Choice = { provider: "p", model: "cheap", candidates: [{ provider: "p", model: "strong" }] }
 const facts = RawPrompt.context(Prompt.make("What is 6 times 7?")).pipe(
   Context.merge(ChosenModel.context(choice)),
-  Context.merge(Parameters.context({}))
+  Context.merge(Parameters.context({})),
+  Context.merge(Caller.context({ tenant: "acme" }))
 )
-const begin = Pipeline.make("t", { input: [RawPrompt, ChosenModel, Parameters], protocol: Chat.protocol })
+const begin = Pipeline.make("t", { input: [RawPrompt, ChosenModel, Caller, Parameters], protocol: Chat.protocol })
   .use(totalCost)
   .use(redact)
 

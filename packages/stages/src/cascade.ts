@@ -10,19 +10,24 @@
  */
 import { type Handler, Reply } from "@interlock/core"
 import {
+  Caller,
+  type Catalogue,
   Chat,
   type Choice,
   ChosenModel,
   Journal,
   ModelError,
   type ModelReference,
+  Parameters,
   Part,
   Prompt,
   SafePrompt
 } from "@interlock/model"
-import { Context, Effect, type Scope } from "effect"
+import { Context, Effect, Option, type Scope } from "effect"
 import { LanguageModel } from "effect/ai"
+import { Classification } from "./classify.ts"
 import { tryOnce } from "./retry.ts"
+import * as Candidates from "./selectModel/candidates.ts"
 import * as Predictor from "./selectModel/predictor.ts"
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -169,17 +174,18 @@ export const learned = (
 // ---------------------------------------------------------------------------------------------------------------
 
 /**
- * The ladder of models, and when an answer is good enough.
+ * The ladder of models, and when an answer is good enough. `allow`, `localOnly` and the other limits are those of `selectModel`: share
+ * one value between both.
  *
  * @category models
  * @since 0.1.0
  */
-export interface CascadeOptions<H extends Handler.Any, R> {
+export interface CascadeOptions<H extends Handler.Any, R> extends Omit<Candidates.Candidates, "models"> {
   /** The handler that calls a model: it reads `ChosenModel`. */
   readonly handler: H
   /**
-   * From the cheapest to the best. The answer of the last is not judged. `allow`, `localOnly` and the other limits of `selectModel`
-   * are not checked for them: choose a cascade that every request which reaches it may use.
+   * From the cheapest to the best, all in the catalogue. Those that cannot or may not serve a request are left out for it; the answer of
+   * the last that is left is not judged.
    */
   readonly models: readonly [ModelReference, ModelReference, ...ReadonlyArray<ModelReference>]
   readonly judge: Judge<R>
@@ -191,6 +197,10 @@ export interface CascadeOptions<H extends Handler.Any, R> {
  * Makes a handler that asks the models in order until an answer is good enough. A model that cannot answer (a `ModelError` other
  * than `BadRequest`) is passed over. Nothing of a rejected answer goes up; the last model's reply may be live.
  *
+ * As in `selectModel`, no model is asked that cannot serve the request (by what it reads, its context, tools, form of the answer) or
+ * that policy forbids for it; `localOnly` sees the `Classification` where a stage above added one. When none is left, the call fails
+ * with a `SelectModelError` and nothing is sent.
+ *
  * What happened is said in the finish part's metadata under `interlock.cascade`: the models asked and their grades.
  *
  * @category constructors
@@ -200,19 +210,24 @@ export const cascade = <const H extends Handler.Handler<any, Part.Part, any, any
   name: string,
   options: CascadeOptions<H, R>
 ): Handler.Handler<
-  Exclude<Handler.NeedsOf<H>, ChosenModel> | SafePrompt,
+  Exclude<Handler.NeedsOf<H>, ChosenModel> | SafePrompt | Caller | Parameters,
   Part.Part,
-  Handler.ErrorOf<H>,
-  Handler.ServicesOf<H> | R
+  Handler.ErrorOf<H> | Candidates.SelectModelError,
+  Handler.ServicesOf<H> | R | Catalogue.Catalogue
 > => {
-  type E = Handler.ErrorOf<H>
-  type Services = Handler.ServicesOf<H> | R
+  type E = Handler.ErrorOf<H> | Candidates.SelectModelError
+  type Services = Handler.ServicesOf<H> | R | Catalogue.Catalogue
   const handle = options.handler.handle as (
     facts: Context.Context<any>
   ) => Effect.Effect<Reply.Reply<Part.Part, E>, E, Services | Scope.Scope>
   const fold = (parts: ReadonlyArray<Part.Part>): Chat.Answer =>
     parts.reduce(Chat.protocol.append, Chat.protocol.empty())
-  const needs = new Set([SafePrompt, ...options.handler.spec.needs.filter((fact) => fact !== ChosenModel)])
+  const needs = new Set([
+    SafePrompt,
+    Caller,
+    Parameters,
+    ...options.handler.spec.needs.filter((fact) => fact !== ChosenModel)
+  ])
   return {
     name,
     spec: { needs: [...needs] },
@@ -227,13 +242,20 @@ export const cascade = <const H extends Handler.Handler<any, Part.Part, any, any
         }> = []
         const say = (reply: Reply.Reply<Part.Part, E>) =>
           Reply.map(reply, (part) => (part.type === "finish" ? Part.annotate(part, { cascade: asked }) : part))
-        const last = options.models.length - 1
-        for (const [position, { model, provider }] of options.models.entries()) {
-          const reference: ModelReference = { provider, model }
+        const classification = Option.getOrUndefined(Context.getOption(facts, Classification))
+        const capable = yield* Candidates.capable(yield* Candidates.entriesOf(options.models), options, {
+          prompt,
+          settings: Context.getUnsafe(facts, Parameters),
+          caller: Context.getUnsafe(facts, Caller),
+          ...(classification === undefined ? {} : { classification })
+        })
+        const models = capable.map(({ entry: { model, provider } }): ModelReference => ({ provider, model }))
+        const last = models.length - 1
+        for (const [position, reference] of models.entries()) {
           const choice: Choice = {
             ...reference,
             reason: position === 0 ? "the cheapest of the cascade" : "the answers below were not good enough",
-            candidates: options.models
+            candidates: models
           }
           const call = handle(Context.add(facts, ChosenModel, choice))
           if (position === last) {
@@ -261,7 +283,7 @@ export const cascade = <const H extends Handler.Handler<any, Part.Part, any, any
             _tag: "Fact",
             stage: name,
             name: "Grade",
-            attributes: { provider, model, grade, judge: options.judge.name, accepted: grade >= options.accept }
+            attributes: { ...reference, grade, judge: options.judge.name, accepted: grade >= options.accept }
           })
           if (grade >= options.accept) return say(Reply.whole(parts))
         }

@@ -1,11 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Pipeline, Reply, Stage } from "@interlock/core"
 import {
+  Caller,
   Catalogue,
   Chat,
   Cost,
   Journal,
   ModelError,
+  Parameters as ParametersFact,
   Part,
   Prompt,
   RawPrompt,
@@ -14,7 +16,7 @@ import {
 } from "@interlock/model"
 import { cascade, verifier } from "@interlock/stages/cascade"
 import { totalCost } from "@interlock/stages/totalCost"
-import { Effect, Stream } from "effect"
+import { Context, Effect, Stream } from "effect"
 
 const at = Date.parse("2026-11-23")
 
@@ -102,7 +104,7 @@ describe("totalCost", () => {
       const redact = Stage.derive("redact", { needs: { prompt: RawPrompt }, adds: SafePrompt }, ({ prompt }) =>
         Effect.succeed(prompt as Prompt.Prompt<SafeText>)
       )
-      const climbing = Pipeline.make("priced", { input: [RawPrompt], protocol: Chat.protocol })
+      const climbing = Pipeline.make("priced", { input: [RawPrompt, Caller, ParametersFact], protocol: Chat.protocol })
         .use(totalCost)
         .use(redact)
         .to(
@@ -116,11 +118,12 @@ describe("totalCost", () => {
             accept: 0.5
           })
         )
+      const asked = Context.mergeAll(ask, Caller.context({ tenant: "acme" }), ParametersFact.context({}))
       const once = (100 * 2.5 + 20 * 10) / 1e6
-      const total = totalOf(yield* climbing.run(ask))
+      const total = totalOf(yield* climbing.run(asked))
       assert.strictEqual(total.tries, 2)
       assert.closeTo(total.usd, 2 * once, 1e-12)
-      const parts = yield* Stream.runCollect(climbing.stream(ask))
+      const parts = yield* Stream.runCollect(climbing.stream(asked))
       assert.deepStrictEqual(
         parts.map((part) => part.type),
         ["text-start", "text-delta", "text-end", "finish"]
