@@ -2,18 +2,20 @@
  * `budget` holds spending to an amount per hour, day or month, per tenant, model or for all together. At the soft limit it
  * alerts, at the hard limit it refuses; a live answer that crosses the hard limit is ended in good order with what has arrived.
  *
- * It counts in the `LimitStore`, so processes that share the store share the budget. Put it below `cache` and above `retry`.
+ * It counts in the `LimitStore`, so processes that share the store share the budget. Put it below `cache` and above `retry`, `fallback`
+ * and `hedge`: each of their extra tries is paid for as a call of its own, and not made where there is no money for it.
  *
  * @since 0.1.0
  */
 import { Reply, Stage } from "@interlock/core"
-import { Caller, ChosenModel, Journal, Parameters, Part, SafePrompt } from "@interlock/model"
+import { Caller, ChosenModel, Journal, type ModelReference, Parameters, Part, SafePrompt } from "@interlock/model"
 import { Catalogue } from "@interlock/model/Catalogue"
 import * as Cost from "@interlock/model/Cost"
-import { Clock, Context, Effect, Exit, Layer, Schema, Stream } from "effect"
+import { Clock, Context, Effect, Exit, Layer, Option, Schema, Stream } from "effect"
 import * as Meter from "./limit/meter.ts"
 import * as Rule from "./limit/rule.ts"
 import * as Store from "./limit/store.ts"
+import { type ExtraTry, TryPayer } from "./retry.ts"
 
 // ---------------------------------------------------------------------------------------------------------------
 // Errors
@@ -431,27 +433,48 @@ export const budget = Stage.around<{ in: Part.Part }>()(
     const service = yield* Budget
     const catalogue = yield* Catalogue
     const clock = yield* Clock.Clock
-    const entry = catalogue.find(model.provider, model.model)
-    const at = clock.currentTimeMillisUnsafe()
-    const estimated = yield* Meter.estimate(entry, { prompt, parameters, at }, service)
-    const subject: Rule.Subject = {
-      caller,
-      key: yield* Rule.LimitKey,
-      provider: model.provider,
-      model: model.model
-    }
+    const key = yield* Rule.LimitKey
+    const outer = yield* TryPayer
+    /** Sets aside what one try may cost. */
+    const begin = Effect.fnUntraced(function* ({ model, provider }: ModelReference, granted?: (purse: Purse) => void) {
+      const entry = catalogue.find(provider, model)
+      const at = clock.currentTimeMillisUnsafe()
+      const estimated = yield* Meter.estimate(entry, { prompt, parameters, at }, service)
+      const purse = yield* service.open({ caller, key, provider, model }, estimated.dollars, granted)
+      const reserved = { ...estimated, dollars: estimated.dollars ?? 0 }
+      return { model: { provider, model }, entry, at, purse, reserved, meter: Meter.watch(entry, reserved, at) }
+    })
     return yield* Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         let held: Purse | undefined
-        const open = service.open(subject, estimated.dollars, (purse) => {
+        const first = begin(model, (purse) => {
           held = purse
         })
-        const purse = yield* Effect.onInterrupt(restore(open), () => held?.settle(0) ?? Effect.void)
-        const reserved = { ...estimated, dollars: estimated.dollars ?? 0 }
-        const meter = Meter.watch(entry, reserved, at)
-        const settle = (exit: Exit.Exit<unknown, unknown>) =>
+        let present = yield* Effect.onInterrupt(restore(first), () => held?.settle(0) ?? Effect.void)
+        const beside: Array<typeof present> = []
+        const settleOne = ({ meter, purse }: typeof present, exit: Exit.Exit<unknown, unknown>) =>
           Effect.suspend(() => purse.settle(meter.used(exit).dollars))
-        const reply = yield* Effect.onError(restore(next()), (cause) => settle(Exit.failCause(cause)))
+        const settle = (exit: Exit.Exit<unknown, unknown>) =>
+          Effect.andThen(
+            settleOne(present, exit),
+            Effect.forEach(beside.splice(0), (one) => settleOne(one, Exit.interrupt()), { discard: true })
+          )
+        const pay = (extra: ExtraTry) =>
+          Effect.uninterruptible(
+            Effect.gen(function* () {
+              const before = present
+              // What a try gave back may pay for the next one.
+              if (extra.failed !== undefined) yield* settleOne(before, Exit.fail(extra.failed))
+              const begun = yield* Effect.option(begin(extra.model ?? before.model))
+              if (Option.isNone(begun)) return false
+              if (extra.failed === undefined) beside.push(before)
+              present = begun.value
+              return yield* outer(extra)
+            })
+          )
+        const asked = Effect.provideService(next(), TryPayer, pay)
+        const reply = yield* Effect.onError(restore(asked), (cause) => settle(Exit.failCause(cause)))
+        const { at, entry, meter, purse, reserved } = present
         const annotated = (part: Part.Part): Part.Part =>
           part.type === "finish" ? Part.annotate(part, { budgets: purse.standings }) : part
         if (reply._tag === "Whole") {
@@ -459,8 +482,7 @@ export const budget = Stage.around<{ in: Part.Part }>()(
           return yield* Reply.onExit<Part.Part, never, never>(Reply.whole(reply.parts.map(annotated)), settle)
         }
 
-        const costSoFar = () =>
-          Meter.dollarsOf(entry, Cost.tokens(estimated.inputTokens, meter.outputTokens()), at) ?? 0
+        const costSoFar = () => Meter.dollarsOf(entry, Cost.tokens(reserved.inputTokens, meter.outputTokens()), at) ?? 0
         const step = Math.max(reserved.dollars / 4, Meter.dollarsOf(entry, Cost.tokens(0, 256), at) ?? 0)
         const ending = new Map<string, Part.Part>()
         let ended: Part.Part | undefined
@@ -476,7 +498,7 @@ export const budget = Stage.around<{ in: Part.Part }>()(
             return Effect.map(purse.extend(step), (without) => {
               if (without === undefined) return [state, [part]] as const
               ended = Part.annotate(
-                annotated(Part.finish("length", Cost.tokens(estimated.inputTokens, meter.outputTokens()))),
+                annotated(Part.finish("length", Cost.tokens(reserved.inputTokens, meter.outputTokens()))),
                 { budgetEnded: without }
               )
               return [state, [part, ...ending.values(), ended]] as const

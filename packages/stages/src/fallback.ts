@@ -8,7 +8,7 @@ import { Stage } from "@interlock/core"
 import { type Choice, ChosenModel, ModelError, type ModelReference } from "@interlock/model"
 import { Effect } from "effect"
 import { Feedback } from "./Feedback.ts"
-import { RetryBudget, tryOnce } from "./retry.ts"
+import { RetryBudget, TryPayer, tryOnce } from "./retry.ts"
 
 /**
  * Where to go, and when.
@@ -48,6 +48,7 @@ export const fallbackWith = (options: FallbackOptions) => {
     { needs: { choice: ChosenModel }, adds: ChosenModel },
     Effect.fnUntraced(function* ({ choice }, next) {
       const budget = yield* RetryBudget
+      const pay = yield* TryPayer
       yield* budget.deposit
       const rest = (options.to ?? others)(choice)
         .filter((model) => model.provider !== choice.provider || model.model !== choice.model)
@@ -67,6 +68,7 @@ export const fallbackWith = (options: FallbackOptions) => {
           Effect.fnUntraced(function* (error) {
             if (!(yield* budget.withdraw)) return yield* error
             const { model, provider } = rest[position]!
+            if (!(yield* pay({ model: { provider, model }, failed: error }))) return yield* error
             const reason = `fallback from ${current.provider}/${current.model}: ${error.reason._tag}`
             return yield* from({ ...choice, provider, model, reason }, position + 1)
           })

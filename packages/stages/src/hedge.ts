@@ -6,7 +6,7 @@
  */
 import { Stage } from "@interlock/core"
 import { Deferred, type Duration, Effect, Exit, Fiber, Scope } from "effect"
-import { RetryBudget } from "./retry.ts"
+import { RetryBudget, TryPayer } from "./retry.ts"
 
 /**
  * When to make the second try.
@@ -31,6 +31,7 @@ export const hedge = ({ after }: HedgeOptions) =>
     { needs: {} },
     Effect.fnUntraced(function* (_, next) {
       const budget = yield* RetryBudget
+      const pay = yield* TryPayer
       yield* budget.deposit
       type Exits = Exit.Exit<Effect.Success<ReturnType<typeof next>>, Effect.Error<ReturnType<typeof next>>>
       const scope = yield* Effect.scope
@@ -59,7 +60,7 @@ export const hedge = ({ after }: HedgeOptions) =>
       return yield* Effect.gen(function* () {
         yield* begin
         const early = yield* Effect.timeoutOption(Deferred.await(settled), after)
-        if (early._tag === "None" && (yield* budget.withdraw)) yield* begin
+        if (early._tag === "None" && (yield* budget.withdraw) && (yield* pay({}))) yield* begin
         const [exit, own] = early._tag === "Some" ? early.value : yield* Deferred.await(settled)
         yield* Effect.uninterruptible(losers(Exit.isSuccess(exit) ? own : undefined))
         return yield* exit

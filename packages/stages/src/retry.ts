@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import { Stage } from "@interlock/core"
-import { ModelError } from "@interlock/model"
+import { ModelError, type ModelReference } from "@interlock/model"
 import { Clock, Context, Duration, Effect, Exit, Layer, Random, Scope } from "effect"
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -77,6 +77,29 @@ export const layerUnlimited: Layer.Layer<RetryBudget> = Layer.succeed(RetryBudge
   withdraw: Effect.succeed(true)
 })
 
+/**
+ * What is about to be tried: another model, or the same again; and how the try before it ended, where it has.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ExtraTry {
+  readonly model?: ModelReference
+  readonly failed?: ModelError.ModelError
+}
+
+/**
+ * Whether the call in flight can pay for one more try. `budget` provides it to what stands below; `retry`, `fallback` and `hedge` ask
+ * before each extra try, and make none where the answer is no. A stage of one's own that tries again should ask, too.
+ *
+ * @category references
+ * @since 0.1.0
+ */
+export const TryPayer: Context.Reference<(extra: ExtraTry) => Effect.Effect<boolean>> = Context.Reference(
+  "@interlock/stages/TryPayer",
+  { defaultValue: () => (_: ExtraTry) => Effect.succeed(true) }
+)
+
 // ---------------------------------------------------------------------------------------------------------------
 // The stage
 // ---------------------------------------------------------------------------------------------------------------
@@ -131,6 +154,7 @@ export const retryWith = (options: RetryOptions) => {
     { needs: {} },
     Effect.fnUntraced(function* (_, next) {
       const budget = yield* RetryBudget
+      const pay = yield* TryPayer
       yield* budget.deposit
       const again = (done: number): ReturnType<typeof next> =>
         Effect.catchIf(
@@ -141,6 +165,7 @@ export const retryWith = (options: RetryOptions) => {
             const asked = ModelError.retryAfterMs(error)
             if (asked !== undefined && asked > longest) return yield* error
             if (!(yield* budget.withdraw)) return yield* error
+            if (!(yield* pay({ failed: error }))) return yield* error
             const wait = asked ?? (yield* Random.next) * Math.min(longest, base * 2 ** done)
             yield* Effect.sleep(wait)
             return yield* again(done + 1)

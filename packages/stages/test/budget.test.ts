@@ -1,10 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Pipeline } from "@interlock/core"
-import { Caller, Chat, ChosenModel, Parameters, type Part, Prompt, SafePrompt } from "@interlock/model"
+import { Caller, Chat, ChosenModel, ModelError, Parameters, type Part, Prompt, SafePrompt } from "@interlock/model"
 import * as Catalogue from "@interlock/model/Catalogue"
 import * as Budget from "@interlock/stages/budget"
+import { fallbackWith } from "@interlock/stages/fallback"
+import { hedge } from "@interlock/stages/hedge"
 import * as Store from "@interlock/stages/limit/store"
-import { Context, Effect, Layer, Stream } from "effect"
+import { layerUnlimited, retryWith } from "@interlock/stages/retry"
+import { Context, Effect, Fiber, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as ScriptedModel from "../../testing/src/ScriptedModel.ts"
 
@@ -153,4 +156,128 @@ describe("budget", () => {
       }
     })
   )
+
+  describe("with extra tries below", () => {
+    const failure = (reason: ModelError.ModelError["reason"]) =>
+      new ModelError.ModelError({ provider: "test", model: "m", reason, message: "it failed" })
+    // Paid for as nobody knows what it cost, and nothing at all.
+    const lost = failure(new ModelError.Network())
+    const refused = failure(new ModelError.RateLimited({}))
+    const dear = { provider: "test", model: "dear" }
+    const priced = Catalogue.layerOnly(
+      [1_000_000, 10_000_000].map((price, index) => ({
+        provider: "test",
+        model: index === 0 ? "m" : "dear",
+        limits: { context: 100_000, output: 10_000 },
+        prices: Catalogue.declarePrices({ input: price, output: price })
+      }))
+    )
+    const again = retryWith({ times: 5, base: 0, when: () => true })
+    const start = Pipeline.make("budgeted", {
+      input: [Caller, ChosenModel, SafePrompt, Parameters],
+      protocol: Chat.protocol
+    }).use(Budget.budget)
+    const provide = (...plans: ReadonlyArray<Budget.Plan>) =>
+      Effect.provide(Layer.mergeAll(budgets({ budgets: plans }), priced, layerUnlimited))
+    const remaining = (answer: Chat.Answer) =>
+      (answer.metadata["budgets"] as ReadonlyArray<Budget.Standing>)[0]?.remainingUsd
+
+    it.effect("pays for each try of retry, and makes none that there is no money for", () =>
+      Effect.gen(function* () {
+        // Each try sets aside 40: two of them fit.
+        const model = yield* ScriptedModel.make([{ fail: lost }])
+        const flow = start.use(again).to(model.handler)
+        expect(yield* Effect.flip(flow.run(facts(37)))).toBe(lost)
+        expect(model.calls()).toBe(2)
+        expect(yield* Effect.flip(flow.run(facts(37)))).toMatchObject({ reason: { _tag: "Exhausted" } })
+        expect(model.calls()).toBe(2)
+      }).pipe(alerts([]), provide(day(100)))
+    )
+
+    it.effect("takes nothing for tries that were turned away", () =>
+      Effect.gen(function* () {
+        const model = yield* ScriptedModel.make([
+          { fail: refused },
+          { fail: refused },
+          { fail: refused },
+          { text: "", usage: used(7) }
+        ])
+        const answer = yield* start.use(again).to(model.handler).run(facts(37))
+        expect(remaining(answer)).toBe(60)
+        expect(model.calls()).toBe(4)
+        const after = yield* ScriptedModel.make([{ text: "", usage: used(37) }])
+        expect(remaining(yield* start.to(after.handler).run(facts(37)))).toBe(50)
+      }).pipe(alerts([]), provide(day(100)))
+    )
+
+    it.effect("counts a failed try and the answer, live too", () =>
+      Effect.gen(function* () {
+        const model = yield* ScriptedModel.make([{ fail: lost }, { text: "word", usage: used(7) }])
+        yield* Stream.runDrain(start.use(again).to(model.handler).stream(facts(37)))
+        const after = yield* ScriptedModel.make([{ text: "", usage: used(1) }])
+        // 40 for the try that was lost, 10 for the answer, 4 set aside now.
+        expect(remaining(yield* start.to(after.handler).run(facts(1)))).toBe(46)
+      }).pipe(alerts([]), provide(day(100)))
+    )
+
+    it.effect("asks a dearer model only where there is money for that one, in the budgets that are about it", () =>
+      Effect.gen(function* () {
+        const other = fallbackWith({ to: () => [dear] })
+        const run = (limit: number) =>
+          Effect.gen(function* () {
+            const model = yield* ScriptedModel.make([{ fail: refused }, { text: "dear", usage: used(37) }])
+            const result = yield* Effect.result(start.use(other).to(model.handler).run(facts(37)))
+            return result._tag === "Success" ? remaining(result.success) : [result.failure, model.calls()]
+          }).pipe(alerts([]), provide(day(limit)))
+        expect(yield* run(399)).toEqual([refused, 1])
+        expect(yield* run(500)).toBe(100)
+        const only = { name: "dear", hard: 300, per: "calendar day", only: { model: ["dear"] } } as const
+        const model = yield* ScriptedModel.make([{ fail: refused }, { text: "dear" }])
+        const flow = start.use(other).to(model.handler)
+        expect(yield* Effect.flip(flow.run(facts(37)).pipe(provide(day(1000), only)))).toBe(refused)
+        expect(model.calls()).toBe(1)
+      }).pipe(alerts([]))
+    )
+
+    it.effect("lets a live answer of a dearer model go on only as far as that one's money reaches", () =>
+      Effect.gen(function* () {
+        const deltas = Array.from({ length: 200 }, () => "word".repeat(10))
+        const model = yield* ScriptedModel.make([{ fail: refused }, { deltas, usage: used(2000) }])
+        const flow = start.use(fallbackWith({ to: () => [dear] })).to(model.handler)
+        const parts = yield* Stream.runCollect(flow.stream(facts()))
+        expect(parts.at(-1)).toMatchObject({ reason: "length", metadata: { interlock: { budgetEnded: "day" } } })
+        expect(parts.filter(({ type }) => type === "text-delta").length).toBeLessThanOrEqual(100)
+      }).pipe(
+        alerts([]),
+        Effect.provide(
+          Layer.mergeAll(budgets({ budgets: [day(10_000)], expectedOutputTokens: 100 }), priced, layerUnlimited)
+        )
+      )
+    )
+
+    it.effect("makes the second try of hedge only where there is money for both", () =>
+      Effect.gen(function* () {
+        const run = (limit: number) =>
+          Effect.gen(function* () {
+            const model = yield* ScriptedModel.make([
+              { delay: "1 minute", text: "" },
+              { text: "", usage: used(7) }
+            ])
+            const fiber = yield* Effect.forkChild(
+              start
+                .use(hedge({ after: "1 second" }))
+                .to(model.handler)
+                .run(facts(37))
+            )
+            yield* TestClock.adjust("2 minutes")
+            yield* Fiber.join(fiber)
+            const after = yield* ScriptedModel.make([{ text: "", usage: used(1) }])
+            return [model.calls(), remaining(yield* start.to(after.handler).run(facts(1)))]
+          }).pipe(alerts([]), provide(day(limit)))
+        expect(yield* run(79)).toEqual([1, 35])
+        // The loser keeps what was set aside for it.
+        expect(yield* run(100)).toEqual([2, 46])
+      })
+    )
+  })
 })
