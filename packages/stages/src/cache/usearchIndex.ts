@@ -30,7 +30,8 @@ interface Partition {
  * The index on `usearch`. Fails with reason `unavailable` where the package is not installed or has no binary for the
  * platform (it has them for Linux with glibc, macOS and Windows).
  *
- * At `maxPerPartition` (1,000,000) the oldest vector makes room, at `maxPartitions` (1,000) the partition unused for longest.
+ * At `maxPerPartition` (1,000,000) the oldest vector makes room, at `maxPartitions` (1,000) the partition unused for longest, and at
+ * `maxVectors` (1,000,000 in all partitions together) the oldest vector of the partition unused for longest.
  * `expansion` (48) is how many candidates a search keeps: more of them find more and take longer.
  * The graph proposes; similarities are worked out from int8 copies, as in the built-in scan, so that thresholds mean the same.
  *
@@ -50,6 +51,7 @@ export const layerUsearch = (
   options: {
     readonly maxPerPartition?: number
     readonly maxPartitions?: number
+    readonly maxVectors?: number
     readonly expansion?: number
     /** Loads the package where it cannot be found by its name, such as in a bundle. */
     readonly load?: () => Promise<unknown>
@@ -58,9 +60,9 @@ export const layerUsearch = (
   Layer.effect(
     VectorIndex,
     Effect.gen(function* () {
-      const { expansion = 48, maxPartitions = 1_000, maxPerPartition = 1_000_000 } = options
+      const { expansion = 48, maxPartitions = 1_000, maxPerPartition = 1_000_000, maxVectors = 1_000_000 } = options
       const load = options.load ?? ((): Promise<unknown> => import("usearch"))
-      for (const [setting, value] of Object.entries({ expansion, maxPartitions, maxPerPartition })) {
+      for (const [setting, value] of Object.entries({ expansion, maxPartitions, maxPerPartition, maxVectors })) {
         if (!(value >= 1)) {
           return yield* invalid(`VectorIndex.layerUsearch ${setting}`, value, "it must be at least 1", "leave it out")
         }
@@ -78,6 +80,7 @@ export const layerUsearch = (
       })
       const partitions = new Map<string, Partition>()
       let dimension: number | undefined
+      let total = 0
       const mismatch = (found: number) =>
         new VectorIndexError({
           reason: "dimension",
@@ -103,8 +106,9 @@ export const layerUsearch = (
           })
           partition = { graph, keys: new Map(), stored: new Map(), next: 0n }
           if (partitions.size >= maxPartitions) {
-            for (const unused of partitions.keys()) {
+            for (const [unused, { stored }] of partitions) {
               partitions.delete(unused)
+              total -= stored.size
               break
             }
           }
@@ -115,8 +119,22 @@ export const layerUsearch = (
       const forget = ({ graph, keys, stored }: Partition, key: bigint) => {
         graph.remove(key)
         const entry = stored.get(key)
-        stored.delete(key)
+        if (stored.delete(key)) total--
         if (entry !== undefined) keys.delete(entry.id)
+      }
+      const forgetOldest = (partition: Partition) => {
+        for (const oldest of partition.stored.keys()) {
+          forget(partition, oldest)
+          break
+        }
+      }
+      /** Takes the oldest vector of the partition unused for longest, which may be the one in use. */
+      const makeRoom = (used: Partition) => {
+        for (const [name, partition] of partitions) {
+          forgetOldest(partition)
+          if (partition.stored.size === 0 && partition !== used) partitions.delete(name)
+          break
+        }
       }
       return VectorIndex.of({
         dimension: Effect.sync(() => dimension),
@@ -129,17 +147,14 @@ export const layerUsearch = (
               const { graph, keys, stored } = partition
               const known = keys.get(id)
               if (known !== undefined) forget(partition, known)
-              if (stored.size >= maxPerPartition) {
-                for (const oldest of stored.keys()) {
-                  forget(partition, oldest)
-                  break
-                }
-              }
+              if (stored.size >= maxPerPartition) forgetOldest(partition)
+              if (total >= maxVectors) makeRoom(partition)
               const [bytes, scale] = quantise(vector, vector.length)
               const key = partition.next++
               graph.add(key, vector, 1)
               keys.set(id, key)
               stored.set(key, { id, bytes, scale })
+              total++
             })
           }),
         search: (name, vector, count) =>
@@ -166,7 +181,11 @@ export const layerUsearch = (
           Effect.suspend(() => {
             const partition = partitions.get(name)
             const key = partition?.keys.get(id)
-            return partition === undefined || key === undefined ? Effect.void : attempt(() => forget(partition, key))
+            if (partition === undefined || key === undefined) return Effect.void
+            return attempt(() => {
+              forget(partition, key)
+              if (partition.stored.size === 0) partitions.delete(name)
+            })
           })
       })
     })

@@ -56,29 +56,34 @@ export class VectorIndex extends Context.Service<
   }
 >()("@interlock/stages/VectorIndex") {}
 
+/** The least room that a partition has. */
+const smallest = 64
+
 interface Partition {
   readonly ids: Array<string>
   readonly positions: Map<string, number>
   vectors: Int8Vectors
   scales: Float32Array
-  oldest: number
+  /** The ids in the order in which they were added; what it yields is removed. */
+  order: Iterator<string>
 }
 
 /**
  * The built-in scan: vectors as int8 with one scale each, WebAssembly SIMD where there is any. At `maxPerPartition`
- * (100,000) the oldest vector makes room, at `maxPartitions` (1,000) the partition unused for longest.
+ * (100,000) the oldest vector makes room, at `maxPartitions` (1,000) the partition unused for longest, and at `maxVectors` (200,000
+ * in all partitions together: about 100 MB of vectors of 384) the oldest vector of the partition unused for longest.
  *
  * @category layers
  * @since 0.1.0
  */
 export const layerScan = (
-  options: { readonly maxPerPartition?: number; readonly maxPartitions?: number } = {}
+  options: { readonly maxPerPartition?: number; readonly maxPartitions?: number; readonly maxVectors?: number } = {}
 ): Layer.Layer<VectorIndex, ConfigurationError> =>
   Layer.effect(
     VectorIndex,
     Effect.gen(function* () {
-      const { maxPartitions = 1_000, maxPerPartition = 100_000 } = options
-      for (const [setting, value] of Object.entries({ maxPartitions, maxPerPartition })) {
+      const { maxPartitions = 1_000, maxPerPartition = 100_000, maxVectors = 200_000 } = options
+      for (const [setting, value] of Object.entries({ maxPartitions, maxPerPartition, maxVectors })) {
         if (!(value >= 1)) {
           return yield* invalid(`VectorIndex.layerScan ${setting}`, value, "it must be at least 1", "leave it out")
         }
@@ -86,6 +91,7 @@ export const layerScan = (
       const partitions = new Map<string, Partition>()
       let dimension: number | undefined
       let padded = 0
+      let total = 0
       const mismatch = (found: number) =>
         new VectorIndexError({
           reason: "dimension",
@@ -94,22 +100,65 @@ export const layerScan = (
       const open = (name: string) => {
         let partition = partitions.get(name)
         if (partition === undefined) {
+          const positions = new Map<string, number>()
           partition = {
             ids: [],
-            positions: new Map(),
-            vectors: typedArrays(padded, 64),
-            scales: new Float32Array(64),
-            oldest: 0
+            positions,
+            vectors: typedArrays(padded, smallest),
+            scales: new Float32Array(smallest),
+            order: positions.keys()
           }
           if (partitions.size >= maxPartitions) {
-            for (const unused of partitions.keys()) {
+            for (const [unused, { ids }] of partitions) {
               partitions.delete(unused)
+              total -= ids.length
               break
             }
           }
         } else partitions.delete(name)
         partitions.set(name, partition)
         return partition
+      }
+      const resize = (partition: Partition, capacity: number) => {
+        partition.vectors = partition.vectors.resize(capacity)
+        const scales = new Float32Array(capacity)
+        scales.set(partition.scales.subarray(0, capacity))
+        partition.scales = scales
+      }
+      const oldestOf = (partition: Partition): string => {
+        let next = partition.order.next()
+        if (next.done === true) {
+          partition.order = partition.positions.keys()
+          next = partition.order.next()
+        }
+        return next.value
+      }
+      const remove = (name: string, partition: Partition, id: string) => {
+        const position = partition.positions.get(id)
+        if (position === undefined) return
+        const last = partition.ids.length - 1
+        const moved = partition.ids[last]!
+        if (last !== position) {
+          partition.vectors.move(last, position)
+          partition.scales[position] = partition.scales[last]!
+          partition.ids[position] = moved
+          partition.positions.set(moved, position)
+        }
+        partition.ids.length = last
+        partition.positions.delete(id)
+        total--
+        const { capacity } = partition.vectors
+        if (last === 0) partitions.delete(name)
+        else if (last < capacity / 4 && capacity > smallest) resize(partition, Math.max(smallest, capacity >> 1))
+      }
+      /** Takes the oldest vector of the partition unused for longest; `false` where that is the one in use. */
+      const makeRoom = (used: Partition): boolean => {
+        for (const [name, partition] of partitions) {
+          if (partition === used) return false
+          remove(name, partition, oldestOf(partition))
+          return true
+        }
+        return false
       }
       return VectorIndex.of({
         dimension: Effect.sync(() => dimension),
@@ -122,19 +171,15 @@ export const layerScan = (
             const partition = open(name)
             let position = partition.positions.get(id)
             if (position === undefined) {
-              if (partition.ids.length >= maxPerPartition) {
-                position = partition.oldest % maxPerPartition
-                partition.oldest = position + 1
-                partition.positions.delete(partition.ids[position]!)
+              if (partition.ids.length >= maxPerPartition || (total >= maxVectors && !makeRoom(partition))) {
+                const oldest = oldestOf(partition)
+                position = partition.positions.get(oldest)!
+                partition.positions.delete(oldest)
               } else {
                 position = partition.ids.length
-                if (position >= partition.vectors.capacity) {
-                  const capacity = Math.min(maxPerPartition, 2 * partition.vectors.capacity)
-                  partition.vectors = partition.vectors.grow(capacity)
-                  const scales = new Float32Array(capacity)
-                  scales.set(partition.scales)
-                  partition.scales = scales
-                }
+                total++
+                const { capacity } = partition.vectors
+                if (position >= capacity) resize(partition, Math.min(maxPerPartition, 2 * capacity))
               }
               partition.ids[position] = id
               partition.positions.set(id, position)
@@ -180,18 +225,7 @@ export const layerScan = (
         remove: (name, id) =>
           Effect.sync(() => {
             const partition = partitions.get(name)
-            const position = partition?.positions.get(id)
-            if (partition === undefined || position === undefined) return
-            const last = partition.ids.length - 1
-            const moved = partition.ids[last]!
-            if (last !== position) {
-              partition.vectors.move(last, position)
-              partition.scales[position] = partition.scales[last]!
-              partition.ids[position] = moved
-              partition.positions.set(moved, position)
-            }
-            partition.ids.length = last
-            partition.positions.delete(id)
+            if (partition !== undefined) remove(name, partition, id)
           })
       })
     })

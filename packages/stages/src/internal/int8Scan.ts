@@ -12,8 +12,8 @@ export interface Int8Vectors {
   readonly move: (from: number, to: number) => void
   /** The dot products of `query` with the first `count` vectors; overwritten by the next scan. */
   readonly scan: (query: Int8Array, count: number) => Int32Array
-  /** The same vectors with room for `capacity`. */
-  readonly grow: (capacity: number) => Int8Vectors
+  /** The same vectors, as far as they fit, with room for `capacity`. */
+  readonly resize: (capacity: number) => Int8Vectors
 }
 
 /**
@@ -54,16 +54,18 @@ export const typedArrays = (
       }
       return scores
     },
-    grow: (larger) => {
-      const copy = new Int8Array(larger * dimension)
-      copy.set(bytes)
-      // From here on the scan pays for a memory of its own.
-      const module = simdModule()
-      return module === undefined || larger < simdFrom
-        ? typedArrays(dimension, larger, copy)
-        : simd(module, dimension, larger, copy)
-    }
+    resize: (wanted) => copied(dimension, wanted, bytes)
   }
+}
+
+const copied = (dimension: number, capacity: number, bytes: Int8Array): Int8Vectors => {
+  const copy = new Int8Array(capacity * dimension)
+  copy.set(bytes.subarray(0, copy.length))
+  // From here on the scan pays for a memory of its own.
+  const module = simdModule()
+  return module === undefined || capacity < simdFrom
+    ? typedArrays(dimension, capacity, copy)
+    : simd(module, dimension, capacity, copy)
 }
 
 /** A WebAssembly memory reserves gigabytes of address space, so small partitions do without. */
@@ -111,7 +113,9 @@ const simd = (
       exports.scan(0, vectorsAt, scoresAt, count, dimension)
       return scores
     },
-    grow: (larger) => simd(module, dimension, larger, bytes, exports)
+    // The memory of an instance cannot become smaller.
+    resize: (wanted) =>
+      wanted >= capacity ? simd(module, dimension, wanted, bytes, exports) : copied(dimension, wanted, bytes)
   }
 }
 

@@ -92,6 +92,22 @@ describe("VectorIndex.layerUsearch", () => {
       }).pipe(Effect.provide(layerUsearch({ maxPerPartition: 3 })))
     )
 
+    it.effect("bounds all partitions together", () =>
+      Effect.gen(function* () {
+        const index = yield* VectorIndex
+        const [vector] = vectors(1, 32)
+        const ids = (partition: string) =>
+          Effect.map(index.search(partition, vector!, 10), (found) => found.map(({ id }) => id).sort())
+        for (const id of ["1", "2"]) yield* index.add("a", id, vector!)
+        for (const id of ["1", "2"]) yield* index.add("b", id, vector!)
+        assert.deepStrictEqual(yield* ids("a"), ["2"])
+        yield* ids("b")
+        for (const id of ["3", "4", "5"]) yield* index.add("b", id, vector!)
+        assert.deepStrictEqual(yield* ids("a"), [])
+        assert.deepStrictEqual(yield* ids("b"), ["3", "4", "5"])
+      }).pipe(Effect.provide(layerUsearch({ maxVectors: 3 })))
+    )
+
     it.effect("refuses a vector of another dimension, and says what to do", () =>
       Effect.gen(function* () {
         const index = yield* VectorIndex

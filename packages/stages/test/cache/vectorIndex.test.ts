@@ -71,6 +71,56 @@ describe("VectorIndex.layerScan", () => {
     }).pipe(Effect.provide(layerScan({ maxPerPartition: 3 })))
   )
 
+  it.effect("bounds all partitions together: the oldest vector of the partition unused for longest makes room", () =>
+    Effect.gen(function* () {
+      const index = yield* VectorIndex
+      const [vector] = vectors(1, 32)
+      const add = (partition: string, ...ids: ReadonlyArray<string>) =>
+        Effect.forEach(ids, (id) => index.add(partition, id, vector!))
+      // Looked for without being used: a search is a use.
+      const ids = (partition: string) =>
+        Effect.map(index.search(partition, vector!, 10), (found) => found.map(({ id }) => id).sort())
+      yield* add("a", "1", "2", "3")
+      yield* add("b", "1", "2")
+      yield* index.search("a", vector!, 1)
+      // Five: "b" was unused for longest, and its oldest goes; then all of it.
+      yield* add("c", "1")
+      assert.deepStrictEqual(yield* ids("b"), ["2"])
+      yield* ids("a")
+      yield* ids("c")
+      yield* add("c", "2", "3")
+      assert.deepStrictEqual(yield* ids("b"), [])
+      assert.deepStrictEqual(yield* ids("a"), ["2", "3"])
+      yield* add("c", "4", "5", "6")
+      assert.deepStrictEqual(yield* ids("c"), ["2", "3", "4", "5", "6"])
+      assert.deepStrictEqual(yield* ids("a"), [])
+      // What was removed makes room, too.
+      yield* index.remove("c", "4")
+      yield* add("a", "1")
+      assert.strictEqual((yield* ids("c")).length + (yield* ids("a")).length, 5)
+    }).pipe(Effect.provide(layerScan({ maxVectors: 5 })))
+  )
+
+  it.effect("finds what is left of a large partition that made room for another", () =>
+    Effect.gen(function* () {
+      const index = yield* VectorIndex
+      const all = vectors(6_000, 32)
+      for (const [position, vector] of all.entries()) yield* index.add("large", String(position), vector)
+      for (let position = 0; position < 5_900; position++) {
+        yield* index.add("other", String(position), all[position]!)
+        if (position % 500 !== 0) continue
+        // The oldest are gone, and the newest are found.
+        for (const kept of [5_999, position + 1]) {
+          const [found] = yield* index.search("large", all[kept]!, 1)
+          assert.strictEqual(found?.id, String(kept))
+        }
+        const [gone] = yield* index.search("large", all[position]!, 1)
+        assert.isBelow(gone!.similarity, 0.99)
+        yield* index.search("other", all[0]!, 1)
+      }
+    }).pipe(Effect.provide(layerScan({ maxVectors: 6_000 })))
+  )
+
   it.effect("refuses a vector of another dimension, and says what to do", () =>
     Effect.gen(function* () {
       const index = yield* VectorIndex
