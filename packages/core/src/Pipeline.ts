@@ -44,6 +44,8 @@ import * as Tracing from "./Tracing.ts"
  * @since 0.1.0
  */
 export interface Protocol<in Part, in out Whole> {
+  /** What the pipeline's stages see as `Reply.Protocol`: give one where equal facts mean another call than in a conversation. */
+  readonly name?: string
   readonly empty: () => Whole
   readonly append: (whole: Whole, part: Part) => Whole
 }
@@ -356,13 +358,12 @@ const close = ({ input, name, protocol, stages }: Draft, bottom: Handler.Any): C
   const handle: Stage.Below = (facts) =>
     Effect.withFiber((fiber) => {
       const policy = fiber.getRef(Tracing.Tracing)
-      return policy === undefined ? plain(facts) : withSpans(policy)(facts)
+      const reply = policy === undefined ? plain(facts) : withSpans(policy)(facts)
+      const kind = protocol.name ?? ""
+      return fiber.getRef(Reply.Protocol) === kind ? reply : Effect.provideService(reply, Reply.Protocol, kind)
     })
-  const fold = (parts: ReadonlyArray<unknown>) => {
-    let whole: unknown = protocol.empty()
-    for (const part of parts) whole = protocol.append(whole, part)
-    return whole
-  }
+  const fold = (parts: ReadonlyArray<unknown>): unknown =>
+    parts.reduce((whole, part) => protocol.append(whole, part), protocol.empty())
   return {
     name,
     spec: { needs: input },

@@ -50,6 +50,14 @@ export const Delivery: Context.Reference<"whole" | "live"> = Context.Reference("
 })
 
 /**
+ * The name of the protocol of the pipeline in flight, `""` where it has none: for a stage that must tell one kind of call from another.
+ *
+ * @category references
+ * @since 0.1.0
+ */
+export const Protocol = Context.Reference<string>("@interlock/core/Protocol", { defaultValue: () => "" })
+
+/**
  * Makes a reply of parts that are all here.
  *
  * @category constructors

@@ -280,3 +280,20 @@ describe("Tracing", () => {
     })
   )
 })
+
+describe("protocols", () => {
+  it.effect("are known by their names to the stages of their own pipelines, nested ones too", () =>
+    Effect.gen(function* () {
+      const told = Pipeline.handler("told", { needs: {} }, () =>
+        Effect.map(Reply.Protocol, (name) => Reply.whole([name, "."]))
+      )
+      const named = (name: string) => Pipeline.make(name, { input: [Question], protocol: { ...words, name } })
+      const facts = Question.context("x")
+      assert.strictEqual(yield* start.to(told).run(facts), ".")
+      assert.strictEqual(yield* named("image").to(told).run(facts), "image.")
+      assert.strictEqual(yield* Stream.mkString(named("image").to(told).stream(facts)), "image.")
+      assert.strictEqual(yield* named("image").to(start.to(told)).run(facts), ".")
+      assert.strictEqual(yield* named("image").to(named("speech").to(told)).run(facts), "speech.")
+    })
+  )
+})

@@ -251,4 +251,4 @@ const append = (whole: Images, part: Part.Part): Images => {
  * @category protocols
  * @since 0.1.0
  */
-export const protocol: Pipeline.Protocol<Part.Part, Images> = { empty: () => empty, append }
+export const protocol: Pipeline.Protocol<Part.Part, Images> = { name: "image", empty: () => empty, append }

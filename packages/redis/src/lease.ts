@@ -62,10 +62,12 @@ export const layer = (options: { readonly name?: string } = {}): Layer.Layer<Lea
           Effect.asVoid(attempt("release", () => Script.run(client, releaseScript, [keyOf(key)], [token]))),
         awaitRelease: Effect.fnUntraced(function* (key, { atMost }) {
           const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(atMost)
+          const holder = attempt("awaitRelease", () => client.get(keyOf(key)))
+          const awaited = yield* holder
           let pause = 10
-          while (true) {
+          for (let present = awaited; present !== null && present === awaited; present = yield* holder) {
             const left = until - (yield* Clock.currentTimeMillis)
-            if (left <= 0 || (yield* attempt("awaitRelease", () => client.exists(keyOf(key)))) === 0) return
+            if (left <= 0) return
             yield* Effect.sleep(Duration.millis(Math.min(left, pause)))
             pause = Math.min(100, pause * 1.5)
           }

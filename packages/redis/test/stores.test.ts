@@ -120,7 +120,11 @@ for (const [where, connected] of [
         const atMost = Duration.millis(60)
         yield* lease.awaitRelease(key, { atMost })
         const waiting = yield* Effect.forkChild(lease.awaitRelease(key, { atMost: Duration.hours(1) }))
+        // By the time of the answer, the one who waits has seen who holds it.
+        yield* lease.extend(key, token, { timeToLive: minute })
         yield* lease.release(key, token)
+        // Whoever takes it in the same moment is another holder.
+        expect(yield* lease.acquire(key, { timeToLive: minute })).toBeDefined()
         yield* Fiber.join(waiting)
       }).pipe(whileTimePasses, Effect.provide(RedisLease.layer()))
     )

@@ -67,15 +67,15 @@ export const wrongHitBound: Metric.Gauge<number> = Metric.gauge("interlock_cache
 })
 
 /**
- * The exact key of a call under a policy: 46 characters that a `CacheStore` takes.
+ * The exact key of a call under a policy: 46 characters that a `CacheStore` takes. Conversations have no name of a protocol.
  *
  * @category keys
  * @since 0.1.0
  */
-export const keyOf = (call: Call, policy: Policy, epoch: string): string =>
-  `c1:${canonicalHash(scopeOf(call, policy, epoch, call.prompt))}`
+export const keyOf = (call: Call, policy: Policy, epoch: string, protocol = ""): string =>
+  `c1:${canonicalHash(scopeOf(call, policy, epoch, protocol, call.prompt))}`
 
-const scopeOf = (call: Call, policy: Policy, epoch: string, prompt: Prompt.Prompt) => ({
+const scopeOf = (call: Call, policy: Policy, epoch: string, protocol: string | undefined, prompt: Prompt.Prompt) => ({
   tenant: call.caller.tenant,
   subject: forCall(policy.perSubject, call) ? (call.caller.subject ?? null) : undefined,
   provider: call.model.provider,
@@ -83,7 +83,8 @@ const scopeOf = (call: Call, policy: Policy, epoch: string, prompt: Prompt.Promp
   parameters: call.parameters,
   prompt,
   version: forCall(policy.version, call),
-  epoch
+  epoch,
+  protocol: protocol === "" ? undefined : protocol
 })
 
 const tagOf = (kind: "tenant" | "epoch" | "tag", name: string) => `${kind}:${canonicalHash(name).slice(0, 22)}`
@@ -130,7 +131,7 @@ export const remember = Effect.fnUntraced(function* (
   const store = yield* CacheStore
   const epoch = yield* policy.epoch
   const stamp = yield* store.stamp(tagsOf(call, policy, epoch))
-  yield* write(store, call, policy, epoch, stamp, { live: false, parts, ...options })
+  yield* write(store, call, policy, epoch, keyOf(call, policy, epoch), stamp, { live: false, parts, ...options })
 })
 
 const mustBypass = (call: Call, policy: Policy): boolean => {
@@ -157,6 +158,7 @@ const write = Effect.fnUntraced(function* (
   call: Call,
   policy: Policy,
   epoch: string,
+  key: string,
   stamp: string,
   what: Pick<Entry, "live" | "parts" | "costUsd" | "error">,
   lifetime?: Duration.Input
@@ -167,7 +169,6 @@ const write = Effect.fnUntraced(function* (
   if (!(fresh > 0)) return
   const storedAt = yield* Clock.currentTimeMillis
   const stale = lifetime === undefined ? Math.min(Duration.toMillis(policy.staleFor), longest) : 0
-  const key = keyOf(call, policy, epoch)
   yield* store.set(key, encode(key, { storedAt, freshUntil: storedAt + fresh, ...what }), {
     timeToLive: Duration.millis(fresh + stale),
     tags: tagsOf(call, policy, epoch),
@@ -202,7 +203,7 @@ const loneQuestion = (call: Call): string | undefined => {
   return Prompt.messageText(last)
 }
 
-const questionOf = (call: Call, policy: Policy, epoch: string): Question | undefined => {
+const questionOf = (call: Call, policy: Policy, epoch: string, protocol: string): Question | undefined => {
   const text = loneQuestion(call)
   if (text === undefined || text.trim() === "") return undefined
   const last = call.prompt.content.at(-1)!
@@ -212,7 +213,7 @@ const questionOf = (call: Call, policy: Policy, epoch: string): Question | undef
     content: [...call.prompt.content.slice(0, -1), { ...last, content: silent } as Prompt.Message]
   }
   return {
-    partition: canonicalHash(scopeOf(call, policy, epoch, around)),
+    partition: canonicalHash(scopeOf(call, policy, epoch, protocol, around)),
     traffic: policy.traffic(call),
     text
   }
@@ -286,7 +287,8 @@ export const cache = Stage.around<{ in: Part.Part; handles: ModelError.ModelErro
       return yield* next()
     }
     const epoch = yield* policy.epoch
-    const key = keyOf(call, policy, epoch)
+    const protocol = yield* Reply.Protocol
+    const key = keyOf(call, policy, epoch, protocol)
     if (flying.has(key)) return yield* next()
 
     const found = yield* Effect.exit(read(store, key))
@@ -294,7 +296,7 @@ export const cache = Stage.around<{ in: Part.Part; handles: ModelError.ModelErro
     const now = yield* Clock.currentTimeMillis
     if (entry !== undefined && now < entry.freshUntil) return yield* replay(entry, call.model, "exact")
 
-    const question = questionOf(call, policy, epoch)
+    const question = questionOf(call, policy, epoch, protocol)
     const tier = question === undefined ? Option.none() : yield* Effect.serviceOption(SemanticTier)
     const decision =
       entry === undefined && Option.isSome(tier) && question !== undefined
@@ -366,10 +368,16 @@ interface Work<E> {
 const makeCall = Effect.fnUntraced(function* <E>(work: Work<E>) {
   const { call, epoch, key, policy, sink, store } = work
   const stamp = work.stored ? yield* Effect.option(store.stamp(tagsOf(call, policy, epoch))) : Option.none()
-  if (Option.isSome(stamp)) yield* takeLease(key, policy)
+  const look = Effect.orElseSucceed(read(store, key), () => undefined)
+  const isAnswer = (entry: Entry | undefined) =>
+    Effect.map(
+      Clock.currentTimeMillis,
+      (now) => entry !== undefined && entry.error === undefined && now < entry.freshUntil
+    )
+  if (Option.isSome(stamp)) yield* takeLease(key, policy, Effect.flatMap(look, isAnswer))
   // Between the first look and now, another caller here or the holder of the lease may have stored the reply.
-  const entry = Option.isSome(stamp) ? yield* Effect.orElseSucceed(read(store, key), () => undefined) : undefined
-  if (entry !== undefined && entry.error === undefined && (yield* Clock.currentTimeMillis) < entry.freshUntil) {
+  const entry = Option.isSome(stamp) ? yield* look : undefined
+  if (entry !== undefined && (yield* isAnswer(entry))) {
     work.shared()
     if (entry.live) sink.begin()
     sink.push(entry.parts)
@@ -412,14 +420,14 @@ const makeCall = Effect.fnUntraced(function* <E>(work: Work<E>) {
     }
     const encoded = Schema.encodeUnknownSync(ModelError.ModelError)(error)
     return Effect.ignore(
-      write(store, call, policy, epoch, stamp.value, { live: false, parts: [], error: encoded }, lifetime)
+      write(store, call, policy, epoch, key, stamp.value, { live: false, parts: [], error: encoded }, lifetime)
     )
   })
   if (Option.isSome(stamp) && isComplete(parts)) {
     const cost = Journal.cost(own)
     const known = own.events().some((event) => event._tag === "Attempt") && cost.complete
     const what = { live, parts, ...(known ? { costUsd: cost.usd } : {}) }
-    const stored = yield* Effect.exit(write(store, call, policy, epoch, stamp.value, what))
+    const stored = yield* Effect.exit(write(store, call, policy, epoch, key, stamp.value, what))
     if (Exit.isFailure(stored)) yield* Metric.update(outcomes, "failed")
     else yield* learn(work, parts)
   }
@@ -454,8 +462,15 @@ const learn = Effect.fnUntraced(function* <E>(work: Work<E>, parts: ReadonlyArra
   )
 })
 
-/** Takes the lease for the rest of the scope; where another process has it, waits for that one to be done first. */
-const takeLease = Effect.fnUntraced(function* (key: string, policy: Policy) {
+/**
+ * Takes the lease for the rest of the scope. Where another process has it, waits for that one to store the answer; where that one died
+ * or has none, one of those who wait takes over, and the others wait for that one, too, but for no third.
+ */
+const takeLease = Effect.fnUntraced(function* <R>(
+  key: string,
+  policy: Policy,
+  stored: Effect.Effect<boolean, never, R>
+) {
   const service = yield* Effect.serviceOption(Lease)
   if (Option.isNone(service)) return
   const lease = service.value
@@ -466,9 +481,14 @@ const takeLease = Effect.fnUntraced(function* (key: string, policy: Policy) {
     (token) => (token ? Effect.ignore(lease.release(key, token)) : Effect.void)
   )
   let token = yield* take
-  if (token === undefined) {
-    yield* Effect.ignore(lease.awaitRelease(key, { atMost: Duration.fromInputUnsafe(policy.waitFor) }))
+  const atMost = Duration.fromInputUnsafe(policy.waitFor)
+  for (let holder = 1; token === undefined && holder <= 2; holder++) {
+    const since = yield* Clock.currentTimeMillis
+    yield* Effect.ignore(lease.awaitRelease(key, { atMost }))
+    if (yield* stored) return
     token = yield* take
+    // A holder that lives and is slow is not waited for twice.
+    if ((yield* Clock.currentTimeMillis) - since >= Duration.toMillis(atMost)) break
   }
   if (token) {
     const held = token

@@ -5,6 +5,7 @@ import {
   Chat,
   ChosenModel,
   Cost,
+  Image,
   Journal,
   ModelError,
   Parameters,
@@ -15,12 +16,12 @@ import {
   type Settings
 } from "@interlock/model"
 import { cache, invalidate } from "@interlock/stages/cache"
-import { layerHashed } from "@interlock/stages/cache/embedder"
+import { Embedder, layerHashed } from "@interlock/stages/cache/embedder"
 import { Lease, layerMemory as layerLeases } from "@interlock/stages/cache/lease"
 import { layerPolicy, type Policy } from "@interlock/stages/cache/policy"
 import { layerEqualText, layer as layerSemantic, SemanticTier } from "@interlock/stages/cache/semantic"
 import { CacheStore, CacheStoreError, layerMemory } from "@interlock/stages/cache/store"
-import { layerScan } from "@interlock/stages/cache/vectorIndex"
+import { layerScan, VectorIndex } from "@interlock/stages/cache/vectorIndex"
 import { Context, Deferred, Duration, Effect, Exit, Fiber, Layer, Random, Stream } from "effect"
 import { TestClock } from "effect/testing"
 
@@ -457,6 +458,11 @@ describe("cache", () => {
   )
 })
 
+/** Lets every fiber run until it waits. */
+const settle = Effect.gen(function* () {
+  for (let turn = 0; turn < 20; turn++) yield* Effect.yieldNow
+})
+
 describe("single flight", () => {
   const gated = Effect.gen(function* () {
     const gate = yield* Deferred.make<void>()
@@ -465,9 +471,6 @@ describe("single flight", () => {
       gate,
       provide: <A, E>(effect: Effect.Effect<A, E, Model | CacheStore>) => Effect.provide(effect, [layer, layerMemory()])
     }
-  })
-  const settle = Effect.gen(function* () {
-    for (let turn = 0; turn < 20; turn++) yield* Effect.yieldNow
   })
 
   it.effect("makes one call of 1,000 equal ones", () =>
@@ -600,6 +603,103 @@ describe("single flight", () => {
   )
 })
 
+describe("processes that wait for one that makes the same call", () => {
+  const name = Effect.gen(function* () {
+    const key = yield* Deferred.make<string>()
+    const lease = yield* Lease
+    const watched = Layer.succeed(Lease, {
+      ...lease,
+      acquire: (name, options) => Effect.andThen(Deferred.succeed(key, name), lease.acquire(name, options))
+    })
+    yield* Effect.provide(run(), [says(), layerMemory(), watched])
+    return yield* Deferred.await(key)
+  })
+  /** A process of its own has its own flights: here, its own store in front of the one that all share. */
+  const processes = (count: number, ask: Ask = {}) =>
+    Effect.gen(function* () {
+      const store = yield* CacheStore
+      return yield* Effect.forEach(Array.from({ length: count }), () =>
+        Effect.forkChild(Effect.provideService(run(ask), CacheStore, { ...store }))
+      )
+    })
+  const late = (duration: Duration.Input, reply: Answer = Effect.succeed(Reply.whole(Part.text("fine")))) =>
+    model(() => Effect.andThen(Effect.sleep(duration), reply))
+
+  /** A second at a time, so that leases are extended in between. */
+  const pass = (seconds: number) =>
+    Effect.repeat(Effect.andThen(TestClock.adjust("1 second"), settle), { times: seconds - 1 })
+
+  it.effect("one of them takes over from a holder that died, and the others take its answer", () =>
+    Effect.gen(function* () {
+      const key = yield* name
+      assert.isDefined(yield* Lease.use((lease) => lease.acquire(key, { timeToLive: Duration.seconds(15) })))
+      const waiting = yield* processes(20)
+      yield* pass(14)
+      assert.strictEqual(yield* calls, 0)
+      // It holds the lease as long as its call takes, which is longer than the lease is held for.
+      yield* pass(1)
+      yield* pass(21)
+      for (const fiber of waiting) assert.strictEqual((yield* Fiber.join(fiber)).text, "fine")
+      assert.strictEqual(yield* calls, 1)
+    }).pipe(Effect.provide([late("20 seconds"), layerMemory(), layerLeases]))
+  )
+
+  it.effect("make the call where a holder that lives is slower than they wait", () =>
+    Effect.gen(function* () {
+      const waiting = yield* processes(3)
+      yield* pass(29)
+      assert.strictEqual(yield* calls, 1)
+      yield* pass(1)
+      assert.strictEqual(yield* calls, 3)
+      yield* pass(60)
+      for (const fiber of waiting) assert.strictEqual((yield* Fiber.join(fiber)).text, "fine")
+    }).pipe(Effect.provide([late("50 seconds"), layerMemory(), layerLeases]))
+  )
+
+  it.effect("do not queue up one behind the other where there is nothing to store", () =>
+    Effect.gen(function* () {
+      const waiting = yield* processes(20)
+      yield* pass(60)
+      for (const fiber of waiting) assert.strictEqual((yield* Fiber.join(fiber)).finishReason, "length")
+      assert.strictEqual(yield* calls, 20)
+    }).pipe(
+      Effect.provide([
+        late(
+          "10 seconds",
+          Effect.succeed(Reply.whole<Part.Part>([{ type: "text", text: "fi" }, Part.finish("length")]))
+        ),
+        layerMemory(),
+        layerLeases
+      ])
+    )
+  )
+})
+
+describe("protocols", () => {
+  it.effect("that share a store share no answers", () =>
+    Effect.gen(function* () {
+      const drawing = Pipeline.make("draw", {
+        input: [SafePrompt, Caller, ChosenModel, Parameters],
+        protocol: Image.protocol
+      })
+        .use(cache)
+        .to(callModel)
+      const nested = Pipeline.make("nested", {
+        input: [SafePrompt, Caller, ChosenModel, Parameters],
+        protocol: Image.protocol
+      }).to(pipeline)
+      yield* run()
+      assert.strictEqual((yield* drawing.run(facts({}))).metadata["cache"], undefined)
+      assert.strictEqual(yield* calls, 2)
+      assert.strictEqual((yield* drawing.run(facts({}))).text, "fine")
+      // A conversation within an image pipeline is a conversation.
+      assert.strictEqual((yield* nested.run(facts({}))).text, "fine")
+      assert.strictEqual(outcome(yield* run()), "exact")
+      assert.strictEqual(yield* calls, 2)
+    }).pipe(Effect.provide([says(), layerMemory()]))
+  )
+})
+
 describe("a store in trouble", () => {
   const failing = Layer.succeed(CacheStore, {
     get: () => Effect.fail(new CacheStoreError({ operation: "get", message: "down" })),
@@ -727,6 +827,44 @@ describe("the semantic tier", () => {
       Effect.provide([byColour, layerMemory(), tier, layerEqualText, layerPolicy({ jitter: 0 })]),
       Random.withSeed("interlock")
     )
+  )
+
+  it.effect("lets a call pass when the embedder or the index hangs", () =>
+    Effect.gen(function* () {
+      const hanging = Layer.succeed(Embedder, { name: "hangs", dimension: 384, embed: () => Effect.never })
+      const stuck = Layer.effect(
+        VectorIndex,
+        Effect.map(VectorIndex, (index) => ({
+          ...index,
+          search: () => Effect.never,
+          add: () => Effect.never,
+          remove: () => Effect.never
+        }))
+      ).pipe(Layer.provide(layerScan()))
+      const cases = [
+        { layers: Layer.merge(hanging, layerScan()), seconds: 2 },
+        // Asked for neighbours; after that, nothing is remembered there.
+        { layers: Layer.merge(layerHashed(), stuck), seconds: 2 }
+      ]
+      for (const { layers, seconds } of cases) {
+        yield* Effect.gen(function* () {
+          const answer = yield* Effect.forkChild(run({ text: ask(1) }))
+          yield* TestClock.adjust(seconds * 1000 - 1)
+          assert.strictEqual(yield* calls, 0)
+          yield* TestClock.adjust(1)
+          assert.strictEqual((yield* Fiber.join(answer)).text, "green")
+          assert.strictEqual(outcome(yield* run({ text: ask(1) })), "exact")
+        }).pipe(
+          Effect.provide([
+            byColour,
+            layerMemory(),
+            layerSemantic({ alpha: 0.05 }).pipe(Layer.provide(layers)),
+            layerEqualText,
+            layerPolicy({ jitter: 0 })
+          ])
+        )
+      }
+    })
   )
 
   it.effect("learns that topics come in runs, where they do", () =>

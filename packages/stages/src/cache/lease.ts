@@ -51,8 +51,8 @@ export class Lease extends Context.Service<
     /** Lets go where the token still holds the lease, and does nothing otherwise. */
     readonly release: (key: string, token: LeaseToken) => Effect.Effect<void, LeaseError>
     /**
-     * Waits until nobody holds `key` or `atMost` has passed, whichever comes first; it may return early. Returning says
-     * nothing about who takes the lease next.
+     * Waits until the present holder of `key` has let go of it, whoever has taken it since, or `atMost` has passed, whichever comes
+     * first; it may return early. Returning says nothing about who takes the lease next.
      */
     readonly awaitRelease: (
       key: string,
@@ -108,13 +108,17 @@ export const layerMemory: Layer.Layer<Lease> = Layer.sync(Lease, () => {
         held.delete(key)
         Deferred.doneUnsafe(found.released, Effect.void)
       }),
-    awaitRelease: (key, { atMost }) =>
-      Clock.clockWith((clock) => {
-        const now = clock.currentTimeMillisUnsafe()
+    awaitRelease: Effect.fnUntraced(function* (key, { atMost }) {
+      const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(atMost)
+      const awaited = held.get(key)?.released
+      while (true) {
+        const now = yield* Clock.currentTimeMillis
         const found = holder(key, now)
-        if (found === undefined) return Effect.void
-        const remaining = Math.min(Duration.toMillis(atMost), found.expiresAt - now)
-        return Effect.asVoid(Effect.timeoutOption(Deferred.await(found.released), Duration.millis(remaining)))
-      })
+        if (found === undefined || found.released !== awaited || now >= until) return
+        // It may have been extended when this time is over.
+        const remaining = Math.min(until, found.expiresAt) - now
+        yield* Effect.timeoutOption(Deferred.await(found.released), Duration.millis(remaining))
+      }
+    })
   })
 })

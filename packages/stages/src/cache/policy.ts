@@ -60,9 +60,15 @@ export interface Policy {
   readonly errors: { readonly [Reason in ModelError.ModelError["reason"]["_tag"]]?: Duration.Input }
   /** The class of traffic in which the semantic tier certifies a threshold; tenant, provider and model. */
   readonly traffic: (call: Call) => string
-  /** How long a lease is held without being extended, where a `Lease` is provided; 30 seconds. */
+  /**
+   * How long a lease is held without being extended, where a `Lease` is provided: so long a process that died is waited for; 15
+   * seconds.
+   */
   readonly leaseFor: Duration.Input
-  /** How long to wait for another process that makes the same call, before making it here too; 30 seconds. */
+  /**
+   * How long to wait for another process that makes the same call, before making it here too; 30 seconds. Longer than `leaseFor`,
+   * so that one process takes over from one that died, and the others wait for that one.
+   */
   readonly waitFor: Duration.Input
 }
 
@@ -78,7 +84,7 @@ const defaults: Policy = {
   tags: [],
   errors: {},
   traffic: ({ caller, model }) => `${caller.tenant}/${model.provider}/${model.model}`,
-  leaseFor: Duration.seconds(30),
+  leaseFor: Duration.seconds(15),
   waitFor: Duration.seconds(30)
 }
 
@@ -116,7 +122,7 @@ export const layerPolicy = (changes: Partial<Policy>): Layer.Layer<never, Config
         return yield* invalid("cache jitter", jitter, "it must be at least 0 and below 1", "use 0.1")
       }
       if (!(Duration.toMillis(leaseFor) > 0)) {
-        return yield* invalid("cache leaseFor", leaseFor, "it must be above 0", "use 30 seconds")
+        return yield* invalid("cache leaseFor", leaseFor, "it must be above 0", "use 15 seconds")
       }
       for (const [reason, time] of Object.entries(policy.errors)) {
         if (!(Duration.toMillis(time) > 0)) {

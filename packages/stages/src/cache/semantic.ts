@@ -12,12 +12,12 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, Layer, Random, Schema } from "effect"
+import { Context, Duration, Effect, Layer, Random, Schema } from "effect"
 import * as Certification from "./certification.ts"
 import { type ConfigurationError, invalid } from "./configurationError.ts"
-import { Embedder, type EmbedderError } from "./embedder.ts"
+import { Embedder, EmbedderError } from "./embedder.ts"
 import { canonicalHash } from "./key.ts"
-import { VectorIndex, type VectorIndexError } from "./vectorIndex.ts"
+import { VectorIndex, VectorIndexError } from "./vectorIndex.ts"
 
 /**
  * What the tier is asked about: a text, and where its answers may come from.
@@ -100,6 +100,11 @@ export interface SemanticOptions extends Certification.CertificationOptions {
   readonly neighbours?: number
   /** Matches less similar than this are not looked at; 0.2. */
   readonly floor?: number
+  /**
+   * How long the embedder, and how long the index, may take; 2 seconds. Then the model is asked as if there were no tier: a call never
+   * hangs on its cache.
+   */
+  readonly patience?: Duration.Input
 }
 
 /**
@@ -121,6 +126,21 @@ export const layer = (
           return yield* invalid(setting, value, "it must be above 0 and at most 1", "use 0.1 to judge every tenth")
         }
       }
+      const patience = Duration.fromInputUnsafe(options.patience ?? "2 seconds")
+      if (!(Duration.toMillis(patience) > 0)) {
+        return yield* invalid("patience", Duration.format(patience), "it must be above 0", "use 2 seconds")
+      }
+      const late = `took longer than ${Duration.format(patience)}: see why it is slow, or raise patience`
+      const withinEmbedder = <A>(embedding: Effect.Effect<A, EmbedderError>) =>
+        Effect.timeoutOrElse(embedding, {
+          duration: patience,
+          orElse: () => new EmbedderError({ message: `${embedder.name} ${late}` })
+        })
+      const withinIndex = <A>(use: Effect.Effect<A, VectorIndexError>) =>
+        Effect.timeoutOrElse(use, {
+          duration: patience,
+          orElse: () => new VectorIndexError({ reason: "unavailable", message: `the index ${late}` })
+        })
       const makeCertification = yield* Certification.make(options)
       const embedder = yield* Embedder
       const index = yield* VectorIndex
@@ -171,7 +191,7 @@ export const layer = (
       const find = Effect.fnUntraced(function* (question: Question, vector: Float32Array) {
         const name = place(question)
         const { asked, entries } = countsOf(name)
-        const found = yield* index.search(name, vector, neighbours)
+        const found = yield* withinIndex(index.search(name, vector, neighbours))
         const weights = new Map<string, number>()
         let total = 0
         let heaviest: string | undefined
@@ -208,7 +228,7 @@ export const layer = (
       })
       return SemanticTier.of({
         decide: Effect.fnUntraced(function* (question) {
-          const vector = yield* embedder.embed(question.text)
+          const vector = yield* withinEmbedder(embedder.embed(question.text))
           countsOf(place(question)).asked++
           const match = yield* find(question, vector)
           if (match === undefined) return { _tag: "ask", vector } as const
@@ -223,7 +243,7 @@ export const layer = (
             const name = place(question)
             countsOf(name).entries++
             gave(name, answer)
-            return index.add(name, `${key}~${answer}`, vector)
+            return withinIndex(index.add(name, `${key}~${answer}`, vector))
           }),
         judged: (question, match, fresh, right) =>
           Effect.sync(() => {
@@ -237,7 +257,7 @@ export const layer = (
             }
             gave(place(question), to)
           }),
-        forget: (question, match) => index.remove(place(question), `${match.key}~${match.answer}`),
+        forget: (question, match) => withinIndex(index.remove(place(question), `${match.key}~${match.answer}`)),
         certificate: (traffic) =>
           Effect.sync(() => certifications.get(traffic)?.certificate() ?? { threshold: undefined, bound: 1, judged: 0 })
       })

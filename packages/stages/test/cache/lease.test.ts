@@ -49,6 +49,20 @@ describe("Lease.layerMemory", () => {
       assert.isUndefined(impatient.pollUnsafe())
       yield* TestClock.adjust("1 second")
       yield* Fiber.join(impatient)
+      // The next holder is another one.
+      const next = yield* Effect.forkChild(lease.awaitRelease("k", { atMost: Duration.minutes(1) }))
+      yield* TestClock.adjust("5 seconds")
+      assert.isDefined(yield* lease.acquire("k", { timeToLive }))
+      yield* Fiber.join(next)
+      // One that lives goes on being waited for past the time that it was held for at first.
+      const other = (yield* lease.acquire("other", { timeToLive }))!
+      const patient = yield* Effect.forkChild(lease.awaitRelease("other", { atMost: Duration.minutes(1) }))
+      yield* TestClock.adjust("9 seconds")
+      yield* lease.extend("other", other, { timeToLive })
+      yield* TestClock.adjust("9 seconds")
+      assert.isUndefined(patient.pollUnsafe())
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(patient)
     }).pipe(Effect.provide(layerMemory))
   )
 })
