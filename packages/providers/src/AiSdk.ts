@@ -118,7 +118,8 @@ export const languageModel = <Input, Whole, E, R>(
  * when the AI SDK hands over the stream, which some providers do only with the first part.
  *
  * It has no limits of its own (Node's `fetch` gives up after five minutes of silence), does not take a request with its key to
- * another host, and ends a stream with `[DONE]` where the server keeps the connection open.
+ * another host, and ends a stream where its answer ends (`[DONE]`, OpenAI's `response.completed`, Google's `finishReason`), though the
+ * server may keep the connection open. One JSON text where a stream was asked for is read as the error that it states.
  *
  * @category fetch
  * @since 0.1.0

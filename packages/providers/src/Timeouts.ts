@@ -16,7 +16,10 @@ import { Context, Duration, Layer } from "effect"
 export interface Phases {
   /** From the start of a live call until the response head. Default: 30 seconds. */
   readonly connect: Duration.Duration
-  /** From the start of a live call until the first part with content. Default: 2 minutes. */
+  /**
+   * From the start of a live call until the first part with content. Default: 10 minutes, as long as the SDKs of OpenAI and Anthropic
+   * wait, since a model may reason for minutes and show nothing of it. Lower it where another model stands by.
+   */
   readonly firstPart: Duration.Duration
   /** From one part of a live call to the next. Default: 1 minute. */
   readonly idle: Duration.Duration
@@ -32,7 +35,7 @@ export interface Phases {
  */
 export const defaults: Phases = {
   connect: Duration.seconds(30),
-  firstPart: Duration.minutes(2),
+  firstPart: Duration.minutes(10),
   idle: Duration.minutes(1),
   whole: Duration.minutes(10)
 }
@@ -53,7 +56,7 @@ export const Timeouts: Context.Reference<Phases> = Context.Reference("@interlock
  * ```ts
  * import { Timeouts } from "@interlock/providers"
  *
- * export const patient = Timeouts.layer({ firstPart: "10 minutes", whole: "1 hour" })
+ * export const patient = Timeouts.layer({ firstPart: "30 minutes", whole: "1 hour" })
  * ```
  *
  * @category layers

@@ -591,11 +591,11 @@ describe("fetch", () => {
   )
 })
 
-describe("a server that keeps the connection open behind [DONE]", () => {
+describe("a server that keeps the connection open behind its answer", () => {
   const chunk = { id: "c", created: 1, model: "wire-1", choices: [{ index: 0, delta: { content: "Hello" } }] }
   const done = { ...chunk, choices: [{ index: 0, delta: {}, finish_reason: "stop" }] }
   for (const protocol of ["openai-chat", "compatible"] as const) {
-    it.effect(`has answered: ${protocol}`, () =>
+    it.effect(`has answered with [DONE]: ${protocol}`, () =>
       Effect.gen(function* () {
         const server = yield* wire({ body: {}, frames: [chunk, done, "[DONE]"], open: true })
         const answer = fold(yield* ask(protocol, server.url, "live"))
@@ -603,6 +603,57 @@ describe("a server that keeps the connection open behind [DONE]", () => {
       })
     )
   }
+  // What looks like an end within a text or a tool's parameters is none.
+  const deltas = ["Hëllo ", 'event: response.completed\ndata: [DONE]\n\n{"finishReason":"STOP"} ', "world"]
+  const tool = { id: "1", name: "end", params: { candidates: [{ finishReason: "STOP" }], type: "response.completed" } }
+  for (const protocol of protocols) {
+    for (const pieces of [undefined, 1, 7]) {
+      it.effect(`has answered all the same: ${protocol}, in pieces of ${pieces ?? "any"} bytes`, () =>
+        Effect.gen(function* () {
+          const server = yield* wire({ say: { deltas, tool }, open: true, ...(pieces === undefined ? {} : { pieces }) })
+          const answer = fold(yield* ask(protocol, server.url, "live"))
+          expect(answer).toMatchObject({ text: deltas.join(""), finishReason: "tool-calls" })
+          expect(answer.toolCalls).toMatchObject([{ name: "end", params: tool.params }])
+          expect(answer.usage.inputTokens.total).toBe(7)
+        })
+      )
+    }
+  }
+  it.effect("has answered: OpenAI's responses that were cut short", () =>
+    Effect.gen(function* () {
+      const server = yield* wire({ say: { deltas: ["Hello"], filtered: true }, open: true })
+      expect(fold(yield* ask("openai-responses", server.url, "live"))).toMatchObject({ finishReason: "content-filter" })
+    })
+  )
+})
+
+describe("one JSON text under 200 where a stream was asked for", () => {
+  const error = (code: unknown) => ({ error: { code, type: code, message: `no ${canary}` } })
+  for (const [code, reason] of [
+    [429, "RateLimited"],
+    ["insufficient_quota", "Quota"],
+    ["server_error", "Overloaded"]
+  ] as const) {
+    failing(`an error, ${code}`, { status: 200, body: error(code) }, { reason: { _tag: reason } }, live(...protocols))
+  }
+  failing(
+    "something else",
+    { status: 200, body: { a: 1 } },
+    { reason: { _tag: "InvalidAnswer" } },
+    live("openai-responses", "openai-chat", "anthropic", "compatible")
+  )
+  // Google's events have nothing that they must have: this one is a stream that broke off.
+  failing("something else", { status: 200, body: { a: 1 } }, { reason: { _tag: "Network" } }, live("google"))
+
+  it.effect("is a stream where it is one, whatever it is called", () =>
+    Effect.gen(function* () {
+      const headers = { "content-type": "application/json" }
+      for (const protocol of protocols) {
+        const server = yield* wire({ say: { deltas: ["Hel", "lo"], headers } })
+        expect(fold(yield* ask(protocol, server.url, "live")).text).toBe("Hello")
+      }
+    })
+  )
 })
 
 describe("a request that is sent on", () => {

@@ -32,6 +32,8 @@ export type Scene =
   | { readonly say: Answer; readonly cutAfter?: number; readonly endAfter?: number; readonly garbageAfter?: number }
   | { readonly say: Answer; readonly gated: Latch.Latch }
   | { readonly say: Answer; readonly stallAfter: number }
+  /** A whole answer whose stream stays open behind it, in pieces of `pieces` bytes where that is said. */
+  | { readonly say: Answer; readonly open: true; readonly pieces?: number }
   | { readonly status: number; readonly headers?: Record<string, string>; readonly body?: unknown }
   | { readonly frame: unknown; readonly before?: Answer }
   | { readonly html: string }
@@ -420,6 +422,14 @@ const play = async (scene: Scene, seen: Seen, response: ServerResponse): Promise
   }
   const [before, deltas, after] = frames(protocol, scene.say)
   const all = [...before, ...deltas, ...after]
+  if ("open" in scene) {
+    const bytes = Buffer.from(all.join(""))
+    const size = scene.pieces ?? bytes.length
+    for (let from = 0; from < bytes.length; from += size) {
+      await new Promise<void>((resolve) => response.write(bytes.subarray(from, from + size), () => resolve()))
+    }
+    return
+  }
   const at = (count: number) => before.length + count
   for (const [index, text] of all.entries()) {
     if ("stallAfter" in scene && index === at(scene.stallAfter)) return

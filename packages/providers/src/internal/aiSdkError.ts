@@ -146,6 +146,13 @@ const statusOf = (body: Body): number | undefined => {
   return status === null ? undefined : Number(status[1])
 }
 
+/** The HTTP status that the error stands for which a JSON text states, or `undefined` where it states none. */
+export const statedStatus = (text: string): number | undefined => {
+  const error = statedIn(parse(text))
+  // A sentence without a code says that something failed there, and no more.
+  return error === undefined || error === null ? undefined : (statusOf(readBody(text)) ?? 500)
+}
+
 const brokenAnswer = new Set([
   "AI_EmptyResponseBodyError",
   "AI_InvalidResponseDataError",
