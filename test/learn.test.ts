@@ -48,6 +48,21 @@ describe("interlock learn classifier", () => {
       assert.strictEqual(ran.code, 0, ran.errors)
       assert.include(ran.output, `${labelled.length} rows, 2 labels`)
       assert.deepStrictEqual(readdirSync(out), ["wishes.classifier"])
+      const json = yield* learn(
+        "classifier",
+        "--train",
+        join(path, "rows.jsonl"),
+        "--out",
+        out,
+        "--name",
+        "wishes",
+        "--json"
+      )
+      const said = JSON.parse(json.output)
+      assert.deepInclude(said, { name: "wishes", rows: labelled.length, labels: ["cooking", "travel"] })
+      assert.strictEqual(said.file, join(out, "wishes.classifier"))
+      assert.strictEqual(said.bytes, readFileSync(said.file).length)
+      assert.isNumber(said.heldOut.accuracy)
       const artefact = join(out, "wishes.classifier")
       const ask = (text: string) =>
         Classifier.use((classifier) => classifier.classify(Prompt.make(text))).pipe(
@@ -134,6 +149,11 @@ describe("interlock learn router", () => {
         assert.include(ran.output, said)
       }
       assert.deepStrictEqual(readdirSync(join(path, "new")), ["router.interlock"])
+      const json = yield* learn("router", "--data", data, "--out", out, "--json")
+      const said = JSON.parse(json.output)
+      assert.deepInclude(said, { file: out, rows: 240, cheap: "small", strong: "large" })
+      assert.isAbove(said.routing.apgr, said.routing.baselines.random.apgr)
+      assert.strictEqual(said.bytes, readFileSync(out).length)
       const nowhere = yield* learn("router", "--data", data, "--out", join(path, "new"))
       assert.strictEqual(nowhere.code, 1)
       assert.include(nowhere.errors, `${join(path, "new")} cannot be written`)
@@ -190,6 +210,9 @@ describe("interlock learn router", () => {
         assert.include(errors, message)
         assert.notMatch(errors, /^\s+at /m, "a stack says nothing to a user")
       }
+      // A program reads nothing where nothing was written.
+      const json = yield* learn("router", "--data", file("few"), "--out", out, "--json")
+      assert.deepInclude(json, { code: 1, output: "" })
       assert.notInclude(readdirSync(path), "router.interlock")
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
   )

@@ -17,6 +17,7 @@ import { type CallRecord, calls } from "@interlock/stages/audit/record"
 import { type Report, verify } from "@interlock/stages/audit/verify"
 import { Clock, Config, Console, Duration, Effect, Layer, Option, Stream } from "effect"
 import { CliError, Command, Flag } from "effect/cli"
+import { json, say } from "../answer.ts"
 
 const directory = Flag.Directory("directory").pipe(
   Flag.withAlias("d"),
@@ -30,7 +31,6 @@ const keys = Flag.Directory("keys").pipe(
   Flag.withFallbackConfig(Config.String("INTERLOCK_AUDIT_KEYS")),
   Flag.withDefault("audit/keys")
 )
-const json = Flag.Boolean("json").pipe(Flag.withDescription("Print JSON"), Flag.withDefault(false))
 const tenant = Flag.String("tenant").pipe(Flag.withDescription("The tenant"))
 const subject = Flag.String("subject").pipe(
   Flag.withDescription("The subject, the person whom the data is about; the whole tenant when it is not given"),
@@ -260,8 +260,6 @@ const exportCommand = Command.make(
       )
     )
 ).pipe(Command.withDescription("Print records in the format of a log collector"))
-
-const say = (asJson: boolean, value: object, sentence: string) => Console.log(asJson ? JSON.stringify(value) : sentence)
 
 const whom = (flags: { readonly tenant: string; readonly subject: Option.Option<string> }) =>
   Option.match(flags.subject, {

@@ -4,8 +4,9 @@
  * @since 0.1.0
  */
 import * as Classifier from "@interlock/learn/classifier"
-import { Console, Effect, FileSystem } from "effect"
+import { Effect, FileSystem } from "effect"
 import { Command, Flag } from "effect/cli"
+import { json, say } from "../answer.ts"
 import { refuse } from "./refused.ts"
 
 const percent = (value: number): string => `${(value * 100).toFixed(1)} %`
@@ -16,13 +17,16 @@ const percent = (value: number): string => `${(value * 100).toFixed(1)} %`
  * @category reporting
  * @since 0.1.0
  */
-export const write = Effect.fnUntraced(function* (trained: Classifier.Trained, out: string) {
+export const write = Effect.fnUntraced(function* (trained: Classifier.Trained, out: string, asJson: boolean) {
   const file = yield* Classifier.save(trained, out)
-  yield* Console.log(
+  const { artefact, heldOut, labels, name, rows } = trained
+  yield* say(
+    asJson,
+    { file, name, bytes: artefact.length, rows, labels, heldOut },
     [
-      `${trained.rows} rows, ${trained.labels.length} labels.`,
-      `On ${trained.heldOut.rows} held-out rows: ${percent(trained.heldOut.accuracy)} right; of texts out of scope, ${percent(trained.heldOut.unknownRecall)} are said to be unknown.`,
-      `Wrote ${file} (${(trained.artefact.length / 1024).toFixed(0)} KiB). Load it with layerLinear({ artefact: "${file}" }).`
+      `${rows} rows, ${labels.length} labels.`,
+      `On ${heldOut.rows} held-out rows: ${percent(heldOut.accuracy)} right; of texts out of scope, ${percent(heldOut.unknownRecall)} are said to be unknown.`,
+      `Wrote ${file} (${(artefact.length / 1024).toFixed(0)} KiB). Load it with layerLinear({ artefact: "${file}" }).`
     ].join("\n")
   )
 })
@@ -43,9 +47,10 @@ export const classifier = Command.make(
     name: Flag.String("name").pipe(
       Flag.withDescription("The name of the artefact and its file"),
       Flag.withDefault("classifier")
-    )
+    ),
+    json
   },
-  Effect.fnUntraced(function* ({ name, out, train }) {
+  Effect.fnUntraced(function* ({ json, name, out, train }) {
     const files = yield* FileSystem.FileSystem
     const content = yield* files.readFileString(train).pipe(
       Effect.mapError(
@@ -57,6 +62,6 @@ export const classifier = Command.make(
       )
     )
     const rows = yield* Classifier.parse(content, train)
-    yield* write(yield* Classifier.train(rows, { name }), out)
+    yield* write(yield* Classifier.train(rows, { name }), out, json)
   }, refuse)
 ).pipe(Command.withDescription("Train a classifier on labelled texts"))

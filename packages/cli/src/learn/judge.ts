@@ -4,8 +4,9 @@
  * @since 0.1.0
  */
 import * as Judge from "@interlock/learn/judge"
-import { Console, Effect, FileSystem } from "effect"
+import { Effect, FileSystem } from "effect"
 import { Command, Flag } from "effect/cli"
+import { json, say } from "../answer.ts"
 import { refuse } from "./refused.ts"
 
 const percent = (value: number): string => `${(value * 100).toFixed(1)} %`
@@ -24,9 +25,10 @@ export const judge = Command.make(
     name: Flag.String("name").pipe(
       Flag.withDescription("The name of the artefact and its file"),
       Flag.withDefault("answers")
-    )
+    ),
+    json
   },
-  Effect.fnUntraced(function* ({ name, out, train }) {
+  Effect.fnUntraced(function* ({ json, name, out, train }) {
     const files = yield* FileSystem.FileSystem
     const content = yield* files.readFileString(train).pipe(
       Effect.mapError(
@@ -39,12 +41,15 @@ export const judge = Command.make(
     )
     const trained = yield* Judge.train(yield* Judge.parse(content, train), { name })
     const file = yield* Judge.save(trained, out)
-    const { longer, lowerBound, pairs, right, within } = trained.heldOut
-    yield* Console.log(
+    const { artefact, heldOut, questions, rows } = trained
+    const { longer, lowerBound, pairs, right, within } = heldOut
+    yield* say(
+      json,
+      { file, name, bytes: artefact.length, rows, questions, heldOut },
       [
-        `${trained.rows} graded answers to ${trained.questions} questions.`,
+        `${rows} graded answers to ${questions} questions.`,
         `Of ${pairs} held-out pairs of ${within ? "answers to one question" : "answers"}, ${percent(right)} are ranked rightly (at least ${percent(lowerBound)} with 95 % confidence); by length it would be ${percent(longer)}.`,
-        `Wrote ${file} (${(trained.artefact.length / 1024).toFixed(0)} KiB). Load it with layerLearned({ artefact: "${file}" }).`
+        `Wrote ${file} (${(artefact.length / 1024).toFixed(0)} KiB). Load it with layerLearned({ artefact: "${file}" }).`
       ].join("\n")
     )
   }, refuse)

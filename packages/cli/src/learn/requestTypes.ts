@@ -8,6 +8,7 @@ import * as Classifier from "@interlock/learn/classifier"
 import { rows } from "@interlock/learn/requestTypes"
 import { Effect } from "effect"
 import { Command, Flag } from "effect/cli"
+import { json } from "../answer.ts"
 import { write } from "./classifier.ts"
 import { refuse } from "./refused.ts"
 
@@ -23,9 +24,10 @@ export const requestTypes = Command.make(
     out: Flag.String("out").pipe(
       Flag.withDescription("The folder to write the artefact to"),
       Flag.withDefault("packages/stages/artefacts")
-    )
+    ),
+    json
   },
-  Effect.fnUntraced(function* ({ out }) {
-    yield* write(yield* Classifier.train(rows, { name: "request-type" }), out)
+  Effect.fnUntraced(function* ({ json, out }) {
+    yield* write(yield* Classifier.train(rows, { name: "request-type" }), out, json)
   }, refuse)
 ).pipe(Command.withDescription("Train the shipped request-type classifier again"))

@@ -7,8 +7,9 @@ import type * as Evaluation from "@interlock/learn/routerEvaluation"
 import * as Promotion from "@interlock/learn/routerPromotion"
 import * as Rows from "@interlock/learn/routerRows"
 import * as Predictor from "@interlock/stages/selectModel/predictor"
-import { Console, Effect, FileSystem } from "effect"
+import { Effect, FileSystem } from "effect"
 import { Command, Flag } from "effect/cli"
+import { json, say } from "../answer.ts"
 import { refuse } from "./refused.ts"
 
 const percent = (value: number): string => `${(value * 100).toFixed(1)} %`.padStart(8)
@@ -31,9 +32,10 @@ export const router = Command.make(
     out: Flag.String("out").pipe(
       Flag.withDescription("The file to write the router to"),
       Flag.withDefault("router.interlock")
-    )
+    ),
+    json
   },
-  Effect.fnUntraced(function* ({ data, out }) {
+  Effect.fnUntraced(function* ({ data, json, out }) {
     const files = yield* FileSystem.FileSystem
     const content = yield* files.readFileString(data).pipe(
       Effect.mapError(
@@ -57,7 +59,17 @@ export const router = Command.make(
       )
     )
     const interval = routing.intervals.savedOverRandom["95"]!
-    yield* Console.log(
+    yield* say(
+      json,
+      {
+        file: out,
+        bytes,
+        rows: graded.rows.length,
+        cheap,
+        strong,
+        routing,
+        ...(cascade === undefined ? {} : { cascade })
+      },
       [
         `From ${cheap} to ${strong}, ${graded.rows.length} graded prompts, cross-validated.`,
         `${"".padEnd(20)}APGR   cost saved at 90 %, 95 %, 99 % of the strong score`,

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { NodeServices } from "@effect/platform-node"
@@ -39,6 +39,18 @@ describe("interlock learn judge", () => {
       expect(output).toContain("60 graded answers to 30 questions.")
       expect(output).toMatch(/Of 30 held-out pairs of answers to one question, 100\.0 % are ranked rightly/)
       expect(readdirSync(join(path, "new"))).toEqual(["desk.judge"])
+    })
+  )
+
+  it.effect("says it as JSON, for programs", () =>
+    Effect.gen(function* () {
+      const path = yield* folder
+      const file = join(path, "graded.jsonl")
+      writeFileSync(file, rows.map((row) => JSON.stringify(row)).join("\n"))
+      const { output } = yield* run("--train", file, "--out", join(path, "new"), "--name", "desk", "--json")
+      const said = JSON.parse(output)
+      expect(said).toMatchObject({ name: "desk", rows: 60, questions: 30, heldOut: { pairs: 30, right: 1 } })
+      expect(said.bytes).toBe(statSync(said.file).size)
     })
   )
 
