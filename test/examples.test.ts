@@ -1,10 +1,10 @@
 import { execFile } from "node:child_process"
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { join, relative, resolve } from "node:path"
+import { join, relative, resolve, sep } from "node:path"
 import { promisify } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 
-/** Every `ts` fence in a docstring, in the README and in the guide is a program: it must compile, and it must run. */
+/** Every `ts` fence in a docstring, in a README and in the guide is a program: it must compile, and it must run. */
 
 const root = resolve(import.meta.dirname, "..")
 const scratch = join(import.meta.dirname, ".examples")
@@ -37,7 +37,14 @@ const docstrings = (source: string): string => {
 rmSync(scratch, { recursive: true, force: true })
 mkdirSync(scratch, { recursive: true })
 const examples: ReadonlyArray<Example> = globSync(
-  ["packages/*/src/**/*.ts", "README.md", "CONTRIBUTING.md", "docs/**/*.md", "examples/*/README.md"],
+  [
+    "packages/*/src/**/*.ts",
+    "packages/*/README.md",
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/**/*.md",
+    "examples/*/README.md"
+  ],
   { cwd: root }
 )
   .sort()
@@ -73,6 +80,15 @@ describe("examples in docstrings and documents", async () => {
   )
 
   it("there are some", () => assert.isAbove(examples.length, 3))
+
+  it("every package that is published shows one", () => {
+    const published = globSync("packages/*/package.json", { cwd: root }).map((path) => path.split(sep)[1])
+    const shown = new Set(examples.map(({ from }) => /^packages[\\/]([^\\/]+)[\\/]README/.exec(from)?.[1]))
+    assert.deepStrictEqual(
+      published.filter((name) => !shown.has(name)),
+      []
+    )
+  })
 
   for (const { file, from } of examples) {
     it(from, async () => {
