@@ -294,18 +294,19 @@ const missing = (who: string, facts: ReadonlyArray<Fact.Fact>, have: ReadonlySet
   )
 }
 
-const flat = (stages: ReadonlyArray<Stage.Any>): ReadonlyArray<Stage.Any> =>
+type Stages = ReadonlyArray<Stage.Any>
+
+const flat = (stages: Stages): Stages =>
   stages.flatMap((stage) => (stage.spec.stages === undefined ? [stage] : flat(stage.spec.stages)))
 
-const bindAll = (stages: ReadonlyArray<Stage.Any>, bottom: Stage.Below): Stage.Below =>
-  stages.reduceRight<Stage.Below>((below, stage) => stage.bind(below), bottom)
+// Stages may call each other at once, and the stack holds some thousand of them: now and then the fiber goes on instead.
+const bindAll = (stages: Stages, bottom: Stage.Below): Stage.Below =>
+  stages.reduceRight<Stage.Below>(
+    (below, stage, at) => stage.bind(at % 250 === 249 ? (facts) => Effect.suspend(() => below(facts)) : below),
+    bottom
+  )
 
-const bindTraced = (
-  policy: Tracing.Policy,
-  pipeline: string,
-  stages: ReadonlyArray<Stage.Any>,
-  bottom: Handler.Any
-) => {
+const bindTraced = (policy: Tracing.Policy, pipeline: string, stages: Stages, bottom: Handler.Any) => {
   // A handler that is a pipeline or a branch makes the spans of what is in it; a chain's own span calls no model.
   const nested = bottom.spec.cases !== undefined || isClosed(bottom)
   const span = (name: string, kind: "stage" | "handler", below: Stage.Below) =>
@@ -348,7 +349,7 @@ const open = (draft: Draft): any => ({
 })
 
 const close = ({ input, name, protocol, stages }: Draft, bottom: Handler.Any): Closed<any, any, any, any, any> => {
-  const plain = bindAll(stages, bottom.handle)
+  const plain = bindAll(flat(stages), bottom.handle)
   const bound = new WeakMap<Tracing.Policy, Stage.Below>()
   const withSpans = (policy: Tracing.Policy): Stage.Below => {
     const known = bound.get(policy) ?? bindTraced(policy, name, stages, bottom)
@@ -394,7 +395,7 @@ const lines = (self: Handler.Any, indent: string): ReadonlyArray<string> => [
   ])
 ]
 
-const stageLines = (stages: ReadonlyArray<Stage.Any>, indent: string): ReadonlyArray<string> =>
+const stageLines = (stages: Stages, indent: string): ReadonlyArray<string> =>
   stages.flatMap(({ name, spec }) => [
     `${indent}${name}${said("needs", spec.needs)}${said("adds", spec.adds)}${said("drops", spec.drops)}`,
     ...stageLines(spec.stages ?? [], `${indent}  `)

@@ -297,3 +297,34 @@ describe("protocols", () => {
     })
   )
 })
+
+describe("a pipeline of very many stages", () => {
+  const deep = (stage: Stage.Any, count: number, presets: number) => {
+    // Past the compiler, which would name every stage.
+    const add = (draft: any, one: Stage.Any, times: number): any => {
+      let pipeline = draft
+      for (let index = 0; index < times; index++) pipeline = pipeline.use(one)
+      return pipeline
+    }
+    const preset = add(start, stage, count / presets)
+    return (presets === 1 ? preset : add(start, preset, presets)) as typeof start
+  }
+  const pass = Stage.around("pass", { needs: {} }, (_, next) => next())
+  const told = Pipeline.handler("told", { needs: {} }, () =>
+    Effect.map(Reply.Delivery, (wish) =>
+      wish === "live" ? Reply.live(Stream.make("a", "b")) : Reply.whole(["a", "b"])
+    )
+  )
+  for (const presets of [1, 100]) {
+    for (const stage of [pass, shout]) {
+      it.effect(`runs and streams: ${stage.name}, in ${presets} presets`, () =>
+        Effect.gen(function* () {
+          const pipeline = deep(stage, 10_000, presets).to(told)
+          const said = stage === shout ? "AB" : "ab"
+          assert.strictEqual(yield* pipeline.run(Question.context("x")), said)
+          assert.strictEqual(yield* Stream.mkString(pipeline.stream(Question.context("x"))), said)
+        })
+      )
+    }
+  }
+})
