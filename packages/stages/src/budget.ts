@@ -467,9 +467,13 @@ export const budget = Stage.around<{ in: Part.Part }>()(
               if (extra.failed !== undefined) yield* settleOne(before, Exit.fail(extra.failed))
               const begun = yield* Effect.option(begin(extra.model ?? before.model))
               if (Option.isNone(begun)) return false
+              if (!(yield* outer(extra))) {
+                yield* begun.value.purse.settle(0)
+                return false
+              }
               if (extra.failed === undefined) beside.push(before)
               present = begun.value
-              return yield* outer(extra)
+              return true
             })
           )
         const asked = Effect.provideService(next(), TryPayer, pay)

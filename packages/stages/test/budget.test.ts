@@ -6,7 +6,7 @@ import * as Budget from "@interlock/stages/budget"
 import { fallbackWith } from "@interlock/stages/fallback"
 import { hedge } from "@interlock/stages/hedge"
 import * as Store from "@interlock/stages/limit/store"
-import { layerUnlimited, retryWith } from "@interlock/stages/retry"
+import { layerUnlimited, retryWith, TryPayer } from "@interlock/stages/retry"
 import { Context, Effect, Fiber, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as ScriptedModel from "../../testing/src/ScriptedModel.ts"
@@ -191,6 +191,17 @@ describe("budget", () => {
         expect(model.calls()).toBe(2)
         expect(yield* Effect.flip(flow.run(facts(37)))).toMatchObject({ reason: { _tag: "Exhausted" } })
         expect(model.calls()).toBe(2)
+      }).pipe(alerts([]), provide(day(100)))
+    )
+
+    it.effect("takes nothing for a try that another one who pays above it refuses", () =>
+      Effect.gen(function* () {
+        const model = yield* ScriptedModel.make([{ fail: lost }])
+        const refusing = Effect.provideService(TryPayer, () => Effect.succeed(false))
+        expect(yield* Effect.flip(start.use(again).to(model.handler).run(facts(37)).pipe(refusing))).toBe(lost)
+        expect(model.calls()).toBe(1)
+        const after = yield* ScriptedModel.make([{ text: "", usage: used(1) }])
+        expect(remaining(yield* start.to(after.handler).run(facts(1)))).toBe(56)
       }).pipe(alerts([]), provide(day(100)))
     )
 

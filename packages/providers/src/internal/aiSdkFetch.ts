@@ -190,7 +190,6 @@ const asStream = async (response: Response): Promise<Response> => {
 export const watchedFetch: typeof globalThis.fetch = async (input, init) => {
   const response = await onSameHost(input, { ...unhurried(), ...init } as RequestInit)
   const arrived = init?.signal ? heads.get(init.signal) : undefined
-  if (arrived === undefined) return response
-  arrived()
-  return untilDone(await asStream(response))
+  arrived?.()
+  return untilDone(arrived === undefined ? response : await asStream(response))
 }
