@@ -165,9 +165,9 @@ export class VaultStore extends Context.Service<
 /** Conversations by name, each with what is kept of it, the least recently used first. */
 interface Shelf<A> {
   /** What is kept of a conversation, which is in use now. */
-  readonly use: (name: string, make: () => A) => Effect.Effect<A>
-  /** Whether a conversation in use may have so many values; makes room for them. */
-  readonly admit: (name: string, values: number) => Effect.Effect<void, VaultError>
+  readonly use: (name: string, now: number, make: () => A) => A
+  /** Makes room for a conversation in use to have so many values, or says why it may not. */
+  readonly admit: (name: string, values: number) => VaultError | undefined
   readonly forget: (name: string) => Effect.Effect<void>
 }
 
@@ -183,47 +183,48 @@ const makeShelf = Effect.fnUntraced(function* <A>(options: MemoryOptions): Effec
   }
   const kept = new Map<string, { readonly what: A; values: number; usedAt: number }>()
   let total = 0
+  /** Nothing expires before. */
+  let sweepAt = 0
   const drop = (name: string) => {
     total -= kept.get(name)?.values ?? 0
     kept.delete(name)
   }
   return {
-    use: (name, make) =>
-      Clock.clockWith((clock) =>
-        Effect.sync(() => {
-          const now = clock.currentTimeMillisUnsafe()
-          for (const [oldest, { usedAt }] of kept) {
-            if (now - usedAt < timeToLive) break
-            drop(oldest)
+    use: (name, now, make) => {
+      if (now >= sweepAt) {
+        sweepAt = now + timeToLive
+        for (const [oldest, { usedAt }] of kept) {
+          if (now - usedAt < timeToLive) {
+            sweepAt = usedAt + timeToLive
+            break
           }
-          const entry = kept.get(name) ?? { what: make(), values: 0, usedAt: now }
-          entry.usedAt = now
-          kept.delete(name)
-          kept.set(name, entry)
-          if (kept.size > conversations) drop(kept.keys().next().value as string)
-          return entry.what
-        })
-      ),
-    admit: (name, values) =>
-      Effect.suspend(() => {
-        if (values > most) {
-          return Effect.fail(
-            new VaultError({
-              message: `A conversation has ${values} values, and the vault keeps ${most} of all conversations: raise \`values\`, or begin a new conversation`
-            })
-          )
-        }
-        const entry = kept.get(name)
-        if (entry === undefined) return Effect.void
-        total += values - entry.values
-        entry.values = values
-        // The one in use is the last, and has no more than there is room for.
-        for (const oldest of kept.keys()) {
-          if (total <= most) break
           drop(oldest)
         }
-        return Effect.void
-      }),
+      }
+      const entry = kept.get(name) ?? { what: make(), values: 0, usedAt: now }
+      entry.usedAt = now
+      kept.delete(name)
+      kept.set(name, entry)
+      if (kept.size > conversations) drop(kept.keys().next().value as string)
+      return entry.what
+    },
+    admit: (name, values) => {
+      if (values > most) {
+        return new VaultError({
+          message: `A conversation has ${values} values, and the vault keeps ${most} of all conversations: raise \`values\`, or begin a new conversation`
+        })
+      }
+      const entry = kept.get(name)
+      if (entry === undefined) return undefined
+      total += values - entry.values
+      entry.values = values
+      // The one in use is the last, and has no more than there is room for.
+      for (const oldest of kept.keys()) {
+        if (total <= most) break
+        drop(oldest)
+      }
+      return undefined
+    },
     forget: (name) => Effect.sync(() => drop(name))
   }
 })
@@ -249,18 +250,19 @@ const number = ({ byFingerprint, counts }: Numbers, values: ReadonlyArray<Value>
 const makeMemory = (shelf: Shelf<Numbers>): Vault["Service"] => {
   const nameOf = (owner: Owner) => JSON.stringify([owner.tenant, owner.conversation])
   return {
-    assign: Effect.fnUntraced(function* (owner, values) {
-      if (owner.conversation === undefined) return number(emptyNumbers(), values)
-      const name = nameOf(owner)
-      const numbers = yield* shelf.use(name, emptyNumbers)
-      const fresh = new Set<string>()
-      for (const { type, value } of values) {
-        const key = `${type}\0${value}`
-        if (!numbers.byFingerprint.has(key)) fresh.add(key)
-      }
-      if (fresh.size > 0) yield* shelf.admit(name, numbers.byFingerprint.size + fresh.size)
-      return number(numbers, values)
-    }),
+    assign: (owner, values) =>
+      Clock.clockWith((clock) => {
+        if (owner.conversation === undefined) return Effect.succeed(number(emptyNumbers(), values))
+        const name = nameOf(owner)
+        const numbers = shelf.use(name, clock.currentTimeMillisUnsafe(), emptyNumbers)
+        const fresh = new Set<string>()
+        for (const { type, value } of values) {
+          const key = `${type}\0${value}`
+          if (!numbers.byFingerprint.has(key)) fresh.add(key)
+        }
+        const refused = fresh.size === 0 ? undefined : shelf.admit(name, numbers.byFingerprint.size + fresh.size)
+        return refused === undefined ? Effect.succeed(number(numbers, values)) : Effect.fail(refused)
+      }),
     forget: (owner) => shelf.forget(nameOf(owner))
   }
 }
@@ -268,21 +270,23 @@ const makeMemory = (shelf: Shelf<Numbers>): Vault["Service"] => {
 const makeStore = (shelf: Shelf<Map<string, NumberedEntry>>): VaultStore["Service"] => {
   const keyOf = ({ fingerprint, type }: Entry) => `${type}:${fingerprint}`
   return {
-    put: Effect.fnUntraced(function* (conversation, entries) {
-      const kept = yield* shelf.use(conversation, () => new Map())
-      const counts = new Map<string, number>()
-      for (const { type } of kept.values()) counts.set(type, (counts.get(type) ?? 0) + 1)
-      const goesOn = entries.every((entry) => {
-        const next = (counts.get(entry.type) ?? 0) + 1
-        counts.set(entry.type, next)
-        return entry.number === next && !kept.has(keyOf(entry))
-      })
-      if (goesOn && entries.length > 0) {
-        yield* shelf.admit(conversation, kept.size + entries.length)
-        for (const entry of entries) kept.set(keyOf(entry), entry)
-      }
-      return [...kept.values()]
-    }),
+    put: (conversation, entries) =>
+      Clock.clockWith((clock) => {
+        const kept = shelf.use(conversation, clock.currentTimeMillisUnsafe(), () => new Map())
+        const counts = new Map<string, number>()
+        for (const { type } of kept.values()) counts.set(type, (counts.get(type) ?? 0) + 1)
+        const goesOn = entries.every((entry) => {
+          const next = (counts.get(entry.type) ?? 0) + 1
+          counts.set(entry.type, next)
+          return entry.number === next && !kept.has(keyOf(entry))
+        })
+        if (goesOn && entries.length > 0) {
+          const refused = shelf.admit(conversation, kept.size + entries.length)
+          if (refused !== undefined) return Effect.fail(refused)
+          for (const entry of entries) kept.set(keyOf(entry), entry)
+        }
+        return Effect.succeed([...kept.values()])
+      }),
     forget: shelf.forget
   }
 }
