@@ -12,6 +12,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import * as Classifier from "@interlock/learn/classifier"
 import * as LinearModel from "@interlock/stages/classify/linearModel"
+import * as WordVectors from "@interlock/stages/wordVectors"
 import { Effect, Result } from "effect"
 
 const rowsOf = (file: string): ReadonlyArray<Classifier.Row> =>
@@ -52,7 +53,8 @@ export const run = async (argv: ReadonlyArray<string>): Promise<void> => {
   const spent = process.cpuUsage(before)
   const trainSeconds = (spent.user + spent.system) / 1e6
   const model = Result.getOrThrow(LinearModel.decode(trained.artefact))
-  const predict = LinearModel.predictor(model)
+  const vectors = await Effect.runPromise(WordVectors.english)
+  const predict = Result.getOrThrow(LinearModel.predictor(model, vectors))
 
   for (let index = 0; index < 3000; index++) predict(testing[index % testing.length]!.text)
   const times = testing.map(() => [] as number[])

@@ -65,6 +65,7 @@ import fc from "fast-check"
 /** The modules of `@interlock/stages`; a test holds this to be the files that there are. */
 const modules = {
   Feedback: await import("@interlock/stages/Feedback"),
+  artefact: await import("@interlock/stages/artefact"),
   audit: await import("@interlock/stages/audit"),
   balance: await import("@interlock/stages/balance"),
   batch: await import("@interlock/stages/batch"),
@@ -89,7 +90,8 @@ const modules = {
   redact: await import("@interlock/stages/redact"),
   retry: await import("@interlock/stages/retry"),
   selectModel: await import("@interlock/stages/selectModel"),
-  totalCost: await import("@interlock/stages/totalCost")
+  totalCost: await import("@interlock/stages/totalCost"),
+  wordVectors: await import("@interlock/stages/wordVectors")
 }
 type Modules = typeof modules
 

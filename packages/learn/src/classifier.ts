@@ -9,9 +9,11 @@
  *
  * @since 0.1.0
  */
+import type { ArtefactError } from "@interlock/stages/artefact"
 import * as Featuriser from "@interlock/stages/classify/featuriser"
 import * as Kernels from "@interlock/stages/classify/kernels"
 import * as LinearModel from "@interlock/stages/classify/linearModel"
+import * as WordVectors from "@interlock/stages/wordVectors"
 import { Effect, FileSystem, Path, Result, Schema } from "effect"
 
 /**
@@ -147,6 +149,9 @@ const folds = 5
 const labelFolds = 6
 const leastHeldOut = 40
 
+/** Of the mean of the word vectors: dimensions that are left out by chance. */
+const dimensionsOut = 0.1
+
 /** Texts as sparse rows: columns are features, by falling frequency so that the common ones share cache lines. */
 interface Matrix {
   readonly starts: Int32Array
@@ -161,9 +166,12 @@ interface Matrix {
   readonly hashes: Uint32Array
   readonly kinds: Uint8Array
   readonly frequencies: Int32Array
+  readonly vectors: WordVectors.WordVectors
+  /** The row of each column's word vector; -1 where it has none. */
+  readonly vectorRows: Int32Array
 }
 
-const read = (texts: ReadonlyArray<string>): Matrix => {
+const read = (texts: ReadonlyArray<string>, vectors: WordVectors.WordVectors): Matrix => {
   const featurise = Featuriser.make()
   const ids = new Map<number, number>()
   const hashes: Array<number> = []
@@ -227,15 +235,35 @@ const read = (texts: ReadonlyArray<string>): Matrix => {
     words,
     hashes: Uint32Array.from(order, (id) => hashes[id]!),
     kinds: Uint8Array.from(order, (id) => kinds[id]!),
-    frequencies: Int32Array.from(order, (id) => counted[id]!)
+    frequencies: Int32Array.from(order, (id) => counted[id]!),
+    vectors,
+    vectorRows: Int32Array.from(order, (id) => (kinds[id] === 0 ? vectors.rowOf(hashes[id]!) : -1))
   }
+}
+
+/** The mean of the word vectors of a row, as long as units hear it; words not learned count as never seen. */
+const readMeaning = (
+  matrix: Matrix,
+  row: number,
+  documents: number,
+  frequencies: Int32Array,
+  meaning: Float64Array
+): void => {
+  meaning.fill(0)
+  for (let at = matrix.starts[row]!; at < matrix.starts[row + 1]!; at++) {
+    const column = matrix.columns[at]!
+    const word = matrix.vectorRows[column]!
+    if (word >= 0)
+      WordVectors.add(matrix.vectors, word, LinearModel.wordRarity(documents, frequencies[column]!), meaning)
+  }
+  LinearModel.scaleMeaning(meaning)
 }
 
 /** A network in the memory of its kernels. */
 interface Network {
   readonly kernels: Kernels.Kernels
   readonly units: number
-  /** One row of weights a feature. */
+  /** One row of weights a feature, then one a dimension of the word vectors. */
   readonly weights: Kernels.Numbers<Float32Array>
   /** One row of weights a unit, one for each label and some without use, up to `wide`. */
   readonly outputs: Kernels.Numbers<Float32Array>
@@ -286,6 +314,8 @@ const shuffle = (values: Int32Array, below: (limit: number) => number): Int32Arr
 interface Prepared {
   readonly frequencies: Int32Array
   readonly values: Float32Array
+  /** The mean of the word vectors of each row. */
+  readonly meanings: Float32Array
 }
 
 const prepare = (matrix: Matrix, rows: Int32Array): Prepared => {
@@ -310,19 +340,26 @@ const prepare = (matrix: Matrix, rows: Int32Array): Prepared => {
     const inverse = norm > 0 ? 1 / Math.sqrt(norm) : 0
     for (let at = starts[row]!; at < starts[row + 1]!; at++) values[at]! *= inverse
   }
-  return { frequencies, values }
+  const { dimensions } = matrix.vectors.manifest
+  const meanings = new Float32Array((starts.length - 1) * dimensions)
+  const meaning = new Float64Array(dimensions)
+  for (const row of rows) {
+    readMeaning(matrix, row, rows.length, frequencies, meaning)
+    meanings.set(meaning, row * dimensions)
+  }
+  return { frequencies, values, meanings }
 }
 
 /** More features of a text are not looked at. */
 const mostFeatures = 65_536
 
-const blank = (features: number, units: number, count: number): Network => {
+const blank = (rows: number, units: number, count: number): Network => {
   const wide = Math.ceil(count / 4) * 4
-  const kernels = Kernels.make((features * units + units * (wide + 2) + wide + mostFeatures * 2) * 4 + 256)
+  const kernels = Kernels.make((rows * units + units * (wide + 2) + wide + mostFeatures * 2) * 4 + 256)
   return {
     kernels,
     units,
-    weights: kernels.floats(features * units),
+    weights: kernels.floats(rows * units),
     outputs: kernels.floats(units * wide),
     wide,
     unitBiases: new Float32Array(units),
@@ -363,10 +400,12 @@ const fitOne = (
   seed: number
 ): Network => {
   const { below, normal, share } = random(seed)
-  const network = blank(matrix.hashes.length, units, count)
+  const { dimensions } = matrix.vectors.manifest
+  const featureCount = matrix.hashes.length
+  const network = blank(featureCount + dimensions, units, count)
   const { biases, features, heights, kernels, outputs, scores, unitBiases, values, weights, wide } = network
   const deviation = 1 / Math.sqrt(units)
-  for (let column = 0; column < matrix.hashes.length; column++) {
+  for (let column = 0; column < featureCount + dimensions; column++) {
     if (prepared.frequencies[column] === 0) continue
     for (let at = column * units; at < (column + 1) * units; at++) weights.view[at] = normal() * deviation
   }
@@ -388,7 +427,7 @@ const fitOne = (
       for (let word = 0; word < matrix.words[row]!; word++) isOut[word] = share() < wordsOut ? 1 : 0
       let size = 0
       let norm = 0
-      for (let at = matrix.starts[row]!; at < matrix.starts[row + 1]! && size < mostFeatures; at++) {
+      for (let at = matrix.starts[row]!; at < matrix.starts[row + 1]! && size < mostFeatures - dimensions; at++) {
         const value = prepared.values[at]!
         if (value === 0 || isOut[matrix.firstWords[at]!] === 1 || isOut[matrix.lastWords[at]!] === 1) continue
         if (share() < featuresOut) continue
@@ -398,6 +437,12 @@ const fitOne = (
       }
       const inverse = norm > 0 ? 1 / Math.sqrt(norm) : 0
       for (let index = 0; index < size; index++) values.view[index]! *= inverse
+      for (let index = 0; index < dimensions; index++) {
+        const value = prepared.meanings[row * dimensions + index]!
+        if (value === 0 || share() < dimensionsOut) continue
+        features.view[size] = featureCount + index
+        values.view[size++] = value / (1 - dimensionsOut)
+      }
       hear(network, size)
       scores.view.fill(0)
       scores.view.set(biases)
@@ -449,6 +494,7 @@ const score = (
   scores: Float32Array,
   inputs: Float64Array
 ) => {
+  const { dimensions } = matrix.vectors.manifest
   const unseen = LinearModel.rarity(documents, 0)
   let norm = 0
   let missing = 0
@@ -465,7 +511,7 @@ const score = (
     if (matrix.kinds[column] === 0) wordsAll += square
     if (frequency === 0) {
       if (matrix.kinds[column] !== near) missing += square
-    } else if (features.length < mostFeatures) {
+    } else if (features.length < mostFeatures - dimensions) {
       norm += square
       if (matrix.kinds[column] === 0) wordsKnown += square
       features.push(column)
@@ -473,10 +519,17 @@ const score = (
     }
   }
   const inverse = norm > 0 ? 1 / Math.sqrt(norm) : 0
+  for (let index = 0; index < values.length; index++) values[index]! *= inverse
+  const meaning = new Float64Array(dimensions)
+  readMeaning(matrix, row, documents, trained.frequencies, meaning)
+  for (let index = 0; index < dimensions; index++) {
+    features.push(matrix.hashes.length + index)
+    values.push(meaning[index]!)
+  }
   scores.fill(0)
   for (const network of trained.networks) {
     network.features.view.set(features)
-    for (let index = 0; index < features.length; index++) network.values.view[index] = values[index]! * inverse
+    network.values.view.set(values)
     hear(network, features.length)
     network.scores.view.fill(0)
     network.scores.view.set(network.biases)
@@ -575,7 +628,7 @@ const guard = (held: ReadonlyArray<Held>): { readonly weights: ReadonlyArray<num
 export const train = (
   rows: ReadonlyArray<Row>,
   options: { readonly name: string }
-): Effect.Effect<Trained, TrainingError> =>
+): Effect.Effect<Trained, TrainingError | ArtefactError> =>
   Effect.gen(function* () {
     if (rows.length === 0) {
       return yield* new TrainingError({
@@ -590,13 +643,22 @@ export const train = (
         message: `every row has the label "${labels[0] ?? "unknown"}": a classifier needs rows of at least two labels`
       })
     }
-    return yield* Effect.sync(() => trainSync(rows, labels, options.name))
+    const vectors = yield* WordVectors.english
+    return yield* Effect.sync(() => trainSync(rows, labels, options.name, vectors))
   })
 
-const trainSync = (rows: ReadonlyArray<Row>, labels: ReadonlyArray<string>, name: string): Trained => {
+const trainSync = (
+  rows: ReadonlyArray<Row>,
+  labels: ReadonlyArray<string>,
+  name: string,
+  vectors: WordVectors.WordVectors
+): Trained => {
   const count = labels.length
   const ids = new Map(labels.map((label, index) => [label, index]))
-  const matrix = read(rows.map((row) => row.text))
+  const matrix = read(
+    rows.map((row) => row.text),
+    vectors
+  )
   const background = rows.some((row) => row.label === "unknown")
   const columns = count + (background ? 1 : 0)
   const targets = Int32Array.from(rows, (row) => ids.get(row.label) ?? count)
@@ -663,10 +725,12 @@ const trainSync = (rows: ReadonlyArray<Row>, labels: ReadonlyArray<string>, name
     .sort((a, b) => matrix.hashes[a]! - matrix.hashes[b]!)
   const { networks, units: unitsEach } = shapeOf(columns)
   const units = unitsEach * networks
-  const scales = new Float32Array(order.length)
-  const weights = new Int8Array(order.length * units)
-  for (let row = 0; row < order.length; row++) {
-    const from = order[row]! * unitsEach
+  const { dimensions } = vectors.manifest
+  const allRows = [...order, ...Array.from({ length: dimensions }, (_, index) => matrix.hashes.length + index)]
+  const scales = new Float32Array(allRows.length)
+  const weights = new Int8Array(allRows.length * units)
+  for (let row = 0; row < allRows.length; row++) {
+    const from = allRows[row]! * unitsEach
     const exact = trained.networks.flatMap((network) => [...network.weights.view.subarray(from, from + unitsEach)])
     const largest = exact.reduce((most, each) => Math.max(most, Math.abs(each)), 0)
     scales[row] = largest / 127
@@ -693,6 +757,7 @@ const trainSync = (rows: ReadonlyArray<Row>, labels: ReadonlyArray<string>, name
       features: order.length,
       units,
       documents: all.length,
+      vectors: { name: vectors.manifest.name, dimensions },
       kindWeights,
       sharpness,
       guard: { ...guarded, threshold }

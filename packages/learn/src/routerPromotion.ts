@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import type { ArtefactError } from "@interlock/stages/artefact"
 import type * as Predictor from "@interlock/stages/selectModel/predictor"
 import { Effect, Schema } from "effect"
 import * as Evaluation from "./routerEvaluation.ts"
@@ -59,7 +60,7 @@ const neededFor = (rows: number, { high, low }: ReturnType<typeof saved>, saving
 export const promote = Effect.fnUntraced(function* (
   graded: Rows.Graded,
   options?: { readonly resamples?: number }
-): Effect.fn.Return<Promoted, Rows.InvalidRows | NotSignificant> {
+): Effect.fn.Return<Promoted, Rows.InvalidRows | NotSignificant | ArtefactError> {
   const { cheap, strong } = yield* Rows.pair(graded)
   const trained = yield* Training.train(graded)
   const cheapAt = graded.models.indexOf(cheap)

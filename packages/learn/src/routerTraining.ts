@@ -1,14 +1,16 @@
 /**
- * Training of a router: ridge regression of every model's quality on hashed words and on figures, stacked.
+ * Training of a router: ridge regression of every model's quality on hashed words, on figures and on word vectors, stacked.
  *
- * Of prompts, two readings are fitted, of words and of words with figures, and mixed with non-negative weights that minimise the
+ * Of prompts, two readings are fitted, of words and of words with figures and meaning, and mixed with non-negative weights that minimise the
  * squared error of held-out predictions (stacking: Wolpert 1992; non-negative: Breiman 1996). Since both are linear, their mixture is
  * one linear function, so that a prediction costs no more than one of them. One fixed configuration serves all data.
  *
  * @since 0.1.0
  */
+import type { ArtefactError } from "@interlock/stages/artefact"
 import * as Features from "@interlock/stages/selectModel/features"
 import * as Predictor from "@interlock/stages/selectModel/predictor"
+import * as WordVectors from "@interlock/stages/wordVectors"
 import { Effect } from "effect"
 import type { Graded, Row } from "./routerRows.ts"
 import { InvalidRows } from "./routerRows.ts"
@@ -19,14 +21,16 @@ const answerDimension = 1 << 14
 /** A word that fewer training rows have says nothing of the next row. */
 const rarest = 3
 /**
- * What each reading multiplies its blocks by (prompt words, answer words, figures), and how strong its ridge is, in rows. Of an
+ * What each reading multiplies its blocks by (prompt words, answer words, figures, meaning), and how strong its ridge is, in rows. Of an
  * answer one reading is best: figures always count there, and weights of a mixture would only add noise.
  */
 const promptReadings: ReadonlyArray<Reading> = [
-  { prompt: 1, answer: 0, figures: 0, strength: 10 },
-  { prompt: 1, answer: 0, figures: 0.8, strength: 20 }
+  { prompt: 1, answer: 0, figures: 0, meaning: 0, strength: 10 },
+  { prompt: 1, answer: 0, figures: 0.8, meaning: 0.6, strength: 20 }
 ]
-const answerReadings: ReadonlyArray<Reading> = [{ prompt: 0.7, answer: 0.7, figures: 1.4, strength: 5 }]
+const answerReadings: ReadonlyArray<Reading> = [{ prompt: 0.7, answer: 0.7, figures: 1.4, meaning: 0, strength: 5 }]
+/** An answer is judged by what it says, not by what the question is about: that brought nothing. */
+const noMeaning = new Float64Array(0)
 const folds = 5
 /** How often rows are folded anew for the weights of a mixture: on a few hundred rows, one folding leaves much to chance. */
 const foldings = 3
@@ -35,6 +39,7 @@ interface Reading {
   readonly prompt: number
   readonly answer: number
   readonly figures: number
+  readonly meaning: number
   readonly strength: number
 }
 
@@ -42,12 +47,16 @@ interface Sample {
   readonly prompt: Features.Terms
   readonly answer: Features.Terms | undefined
   readonly figures: Float64Array
+  readonly meaning: Float64Array
 }
 
 interface Block {
   readonly slots: ReadonlyArray<Int32Array>
   readonly values: ReadonlyArray<Float64Array>
 }
+
+type Blocks = readonly [prompt: Block, answer: Block, figures: Block, meaning: Block]
+type Scales = readonly [prompt: number, answer: number, figures: number, meaning: number]
 
 /** A seeded generator of numbers in [0, 1) (mulberry32). */
 export const random = (seed: number): (() => number) => {
@@ -83,7 +92,8 @@ const rarityOf = (terms: ReadonlyArray<Features.Terms>, dimension: number): Floa
   return seen
 }
 
-const moments = (figures: ReadonlyArray<Float64Array>, length: number) => {
+const moments = (figures: ReadonlyArray<Float64Array>): Moments => {
+  const length = figures[0]!.length
   const center = new Float32Array(length)
   const spread = new Float32Array(length)
   for (let index = 0; index < length; index++) {
@@ -102,6 +112,11 @@ const moments = (figures: ReadonlyArray<Float64Array>, length: number) => {
 interface Prepared {
   readonly rarity: Float32Array
   readonly answerRarity: Float32Array
+  readonly figures: Moments
+  readonly meaning: Moments
+}
+
+interface Moments {
   readonly center: Float32Array
   readonly spread: Float32Array
 }
@@ -117,18 +132,21 @@ const prepare = (samples: ReadonlyArray<Sample>, answers: boolean): Prepared => 
         answerDimension
       )
     : new Float32Array(0),
-  ...moments(
-    samples.map((sample) => sample.figures),
-    samples[0]!.figures.length
-  )
+  figures: moments(samples.map((sample) => sample.figures)),
+  meaning: moments(samples.map((sample) => sample.meaning))
 })
 
-/** Three blocks, unscaled; slots are positions in the weights. */
-const blocksOf = (samples: ReadonlyArray<Sample>, prepared: Prepared): readonly [Block, Block, Block] => {
+const widthOf = (prepared: Prepared): number =>
+  promptDimension + prepared.answerRarity.length + prepared.figures.center.length + prepared.meaning.center.length
+
+/** Four blocks, unscaled; slots are positions in the weights. */
+const blocksOf = (samples: ReadonlyArray<Sample>, prepared: Prepared): Blocks => {
   const answerStart = promptDimension
   const figureStart = promptDimension + prepared.answerRarity.length
-  const width = prepared.center.length
-  const positions = Int32Array.from({ length: width }, (_, index) => figureStart + index)
+  const meaningStart = figureStart + prepared.figures.center.length
+  const positions = (from: number, { center }: Moments) => Int32Array.from(center, (_, index) => from + index)
+  const figurePositions = positions(figureStart, prepared.figures)
+  const meaningPositions = positions(meaningStart, prepared.meaning)
   return [
     {
       slots: samples.map((sample) => sample.prompt.slots),
@@ -141,13 +159,21 @@ const blocksOf = (samples: ReadonlyArray<Sample>, prepared: Prepared): readonly 
       )
     },
     {
-      slots: samples.map(() => positions),
-      values: samples.map((sample) => Predictor.standardise(sample.figures, prepared.center, prepared.spread))
+      slots: samples.map(() => figurePositions),
+      values: samples.map(({ figures }) =>
+        Predictor.standardise(figures, prepared.figures.center, prepared.figures.spread)
+      )
+    },
+    {
+      slots: samples.map(() => meaningPositions),
+      values: samples.map(({ meaning }) =>
+        Predictor.standardise(meaning, prepared.meaning.center, prepared.meaning.spread)
+      )
     }
   ]
 }
 
-const join = (blocks: readonly [Block, Block, Block], scales: readonly [number, number, number]): Block => {
+const join = (blocks: Blocks, scales: Scales): Block => {
   const used = blocks.flatMap((block, index) => (scales[index] === 0 ? [] : [{ block, scale: scales[index]! }]))
   const rows = blocks[0].slots.length
   const slots: Array<Int32Array> = []
@@ -260,7 +286,7 @@ const fit = (
 ): Fit => {
   const models = targets.length
   const rows = samples.length
-  const scales = (reading: Reading) => [reading.prompt, reading.answer, reading.figures] as const
+  const scales = (reading: Reading): Scales => [reading.prompt, reading.answer, reading.figures, reading.meaning]
   // predicted[folding][reading][model][row]
   const predicted = foldsBy.map((foldOf) => {
     const heldOutBy = readings.map(() => targets.map(() => new Float64Array(rows)))
@@ -271,7 +297,7 @@ const fit = (
       if (outside.length === 0 || inside.length === 0) continue
       const train = inside.map((row) => samples[row]!)
       const prepared = prepare(train, answers)
-      const width = promptDimension + prepared.answerRarity.length + prepared.center.length
+      const width = widthOf(prepared)
       const trainBlocks = blocksOf(train, prepared)
       const testBlocks = blocksOf(
         outside.map((row) => samples[row]!),
@@ -315,7 +341,8 @@ const fit = (
 
   const prepared = prepare(samples, answers)
   const figureStart = promptDimension + prepared.answerRarity.length
-  const width = figureStart + prepared.center.length
+  const meaningStart = figureStart + prepared.figures.center.length
+  const width = widthOf(prepared)
   const blocks = blocksOf(samples, prepared)
   const weights = targets.map(() => new Float64Array(width))
   const joined = readings.map((reading) => join(blocks, scales(reading)))
@@ -323,9 +350,10 @@ const fit = (
     for (const [index, reading] of readings.entries()) {
       if (mixture[index] === 0) continue
       const one = ridge(joined[index]!, targets[model]!, width, reading.strength)
-      const [prompt, answer, figures] = scales(reading)
+      const [prompt, answer, figures, meaning] = scales(reading)
       for (let slot = 0; slot < width; slot++) {
-        const scale = slot < promptDimension ? prompt : slot < figureStart ? answer : figures
+        const scale =
+          slot < promptDimension ? prompt : slot < figureStart ? answer : slot < meaningStart ? figures : meaning
         weights[model]![slot]! += mixture[index]! * scale * one[slot]!
       }
     }
@@ -343,8 +371,8 @@ const fit = (
       dimension: promptDimension,
       rarity: prepared.rarity,
       answerRarity: prepared.answerRarity,
-      center: prepared.center,
-      spread: prepared.spread,
+      center: Float32Array.of(...prepared.figures.center, ...prepared.meaning.center),
+      spread: Float32Array.of(...prepared.figures.spread, ...prepared.meaning.spread),
       weights: weights.map((each) => Float32Array.from(each)),
       intercepts: Float32Array.from(means)
     },
@@ -385,7 +413,7 @@ const fewest = 20
 export const train = Effect.fnUntraced(function* (
   { models, rows }: Graded,
   options?: { readonly judges?: ReadonlyArray<string> }
-): Effect.fn.Return<Trained, InvalidRows> {
+): Effect.fn.Return<Trained, InvalidRows | ArtefactError> {
   if (new Set(rows.map((row) => row.prompt)).size < fewest) {
     return yield* new InvalidRows({
       reason: "Empty",
@@ -407,12 +435,15 @@ export const train = Effect.fnUntraced(function* (
   const targets = models.map((model) => rows.map((row) => row.outcomes[model]!.quality))
   const foldsFor = (readings: ReadonlyArray<Reading>) =>
     Array.from({ length: readings.length > 1 ? foldings : 1 }, (_, index) => foldsOf(rows, index + 1))
+  const vectors = yield* WordVectors.english
   const asked = rows.map((row) => Features.terms(row.prompt, promptDimension))
+  const meanings = rows.map((row) => Features.meaning(row.prompt, vectors))
   const main = fit(
     rows.map((row, index) => ({
       prompt: asked[index]!,
       answer: undefined,
-      figures: Predictor.figuresOf(row.prompt, undefined)
+      figures: Predictor.figuresOf(row.prompt, undefined),
+      meaning: meanings[index]!
     })),
     foldsFor(promptReadings),
     targets,
@@ -430,7 +461,8 @@ export const train = Effect.fnUntraced(function* (
         return {
           prompt: asked[index]!,
           answer: Features.terms(answer, answerDimension, { anyDigit: true, salt: Predictor.answerSalt }),
-          figures: Predictor.figuresOf(row.prompt, answer)
+          figures: Predictor.figuresOf(row.prompt, answer),
+          meaning: noMeaning
         }
       }),
       foldsFor(answerReadings),
@@ -454,10 +486,12 @@ export const train = Effect.fnUntraced(function* (
         meanCostUsd: mean("costUsd"),
         evaluation: { apgr: 0.5, low: 0.5, high: 0.5 },
         judges: [...judges.keys()],
+        vectors: { name: vectors.manifest.name, dimensions: vectors.manifest.dimensions },
         dimension: promptDimension,
         answerDimension,
         checksum: 0
       },
+      vectors,
       prompt: main.linear,
       judges: Object.fromEntries(judges)
     },

@@ -5,6 +5,7 @@ import { rows as requestTypes } from "@interlock/learn/requestTypes"
 import { Prompt } from "@interlock/model"
 import { layerLinear, Classifier as Service } from "@interlock/stages/classify"
 import * as LinearModel from "@interlock/stages/classify/linearModel"
+import * as WordVectors from "@interlock/stages/wordVectors"
 import { Effect, FileSystem, Result } from "effect"
 
 const colours = ["red", "green", "blue", "violet", "orange", "brown", "grey"]
@@ -17,6 +18,12 @@ const rows = colours.flatMap((colour) =>
   ])
 )
 
+const predictorOf = (trained: Classifier.Trained) =>
+  Effect.gen(function* () {
+    const model = yield* Effect.fromResult(LinearModel.decode(trained.artefact))
+    return yield* Effect.fromResult(LinearModel.predictor(model, yield* WordVectors.english))
+  })
+
 describe("train", () => {
   it.effect("learns labels, with probabilities that add up, and gives equal bytes for equal rows", () =>
     Effect.gen(function* () {
@@ -24,7 +31,7 @@ describe("train", () => {
       const again = yield* Classifier.train(rows, { name: "colours" })
       assert.isTrue(Buffer.from(trained.artefact).equals(again.artefact))
       assert.deepStrictEqual(trained.labels, [...colours].sort())
-      const predict = LinearModel.predictor(Result.getOrThrow(LinearModel.decode(trained.artefact)))
+      const predict = yield* predictorOf(trained)
       const prediction = predict("could you make my bicycle violet")
       assert.strictEqual(prediction.label, "violet")
       assert.closeTo(
@@ -36,6 +43,29 @@ describe("train", () => {
     })
   )
 
+  it.effect("carries what it learned over to words that it never saw", () =>
+    Effect.gen(function* () {
+      const topics = {
+        health: ["doctor", "hospital", "medicine", "nurse", "illness", "patient", "surgery"],
+        sport: ["football", "team", "coach", "match", "player", "tournament", "stadium"],
+        money: ["bank", "loan", "interest", "mortgage", "credit", "currency", "payment"]
+      }
+      const trained = yield* Classifier.train(
+        Object.entries(topics).flatMap(([label, words]) =>
+          words.flatMap((word) => [
+            { text: `tell me about the ${word}`, label },
+            { text: `what is a ${word}`, label }
+          ])
+        ),
+        { name: "topics" }
+      )
+      const predict = yield* predictorOf(trained)
+      // No word and no run of three letters of these is in the training texts.
+      const labels = ["physician", "basketball", "euro"].map((word) => predict(`tell me about the ${word}`).label)
+      assert.deepStrictEqual(labels, ["health", "sport", "money"])
+    })
+  )
+
   it.effect("never predicts unknown as a label, and learns from its rows what is out of scope", () =>
     Effect.gen(function* () {
       const noise = things.flatMap((thing) =>
@@ -43,7 +73,7 @@ describe("train", () => {
       )
       const trained = yield* Classifier.train([...rows, ...noise], { name: "colours" })
       assert.notInclude(trained.labels, "unknown")
-      const predict = LinearModel.predictor(Result.getOrThrow(LinearModel.decode(trained.artefact)))
+      const predict = yield* predictorOf(trained)
       assert.isBelow(predict("count every spoon and lamp tomorrow").inScope, predict("paint the spoon blue").inScope)
       assert.isTrue(predict("count every horse and fork tomorrow").unknown)
       assert.isFalse(predict("paint the coat blue").unknown)

@@ -23,10 +23,12 @@ import { type Handler, Reply, Stage } from "@interlock/core"
 import { Caller, Chat, Journal, Parameters, type Part, Prompt, RawPrompt } from "@interlock/model"
 import { Context, Effect, Layer, Predicate, Result, Schema, Tracer } from "effect"
 import { AiError, Decision, DecisionModel } from "effect/ai"
+import { ArtefactError } from "./artefact.ts"
 import { language } from "./classify/language.ts"
 import * as LinearModel from "./classify/linearModel.ts"
+import * as WordVectors from "./wordVectors.ts"
 
-export { ArtefactError } from "./classify/linearModel.ts"
+export { ArtefactError } from "./artefact.ts"
 
 /**
  * How far a text may travel.
@@ -196,13 +198,16 @@ export const loadArtefact = Effect.fnUntraced(function* (artefact: Artefact) {
       : yield* Effect.tryPromise({
           try: () => readFile(artefact),
           catch: () =>
-            new LinearModel.ArtefactError({
+            new ArtefactError({
               reason: "Missing",
               message: `there is no artefact at ${String(artefact)}: train one with \`interlock learn classifier\``
             })
         })
   return yield* Effect.fromResult(LinearModel.decode(bytes))
 })
+
+const loadPredictor = (model: LinearModel.LinearModel) =>
+  Effect.flatMap(WordVectors.english, (vectors) => Effect.fromResult(LinearModel.predictor(model, vectors)))
 
 const sensitivities: ReadonlyArray<Sensitivity> = ["public", "internal", "restricted"]
 
@@ -219,12 +224,12 @@ const loadFor = Effect.fnUntraced(function* (
   const model = yield* loadArtefact(artefact)
   const other = model.manifest.labels.find((label) => !isOne(label))
   if (other !== undefined) {
-    return yield* new LinearModel.ArtefactError({
+    return yield* new ArtefactError({
       reason: "Foreign",
       message: `the artefact for ${what} has the label "${other}": its labels must be ${wanted}`
     })
   }
-  return { labels: model.manifest.labels, predict: LinearModel.predictor(model) }
+  return { labels: model.manifest.labels, predict: yield* loadPredictor(model) }
 })
 
 /**
@@ -241,12 +246,12 @@ export const layerLinear = (options: {
   readonly sensitivity?: Artefact
   /** Below it, `unknown` (0 to 1). By default, the threshold that was chosen in training. */
   readonly inScopeAtLeast?: number
-}): Layer.Layer<Classifier, LinearModel.ArtefactError> =>
+}): Layer.Layer<Classifier, ArtefactError> =>
   Layer.effect(
     Classifier,
     Effect.gen(function* () {
       const model = yield* loadArtefact(options.artefact)
-      const predict = LinearModel.predictor(model)
+      const predict = yield* loadPredictor(model)
       const complexity =
         options.complexity === undefined
           ? undefined
@@ -644,7 +649,7 @@ export type RequestType =
  * @category layers
  * @since 0.1.0
  */
-export const layer: Layer.Layer<Classifier, LinearModel.ArtefactError> = layerLinear({
+export const layer: Layer.Layer<Classifier, ArtefactError> = layerLinear({
   artefact: new URL("../artefacts/request-type.classifier", import.meta.url)
 })
 

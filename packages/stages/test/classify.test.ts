@@ -126,6 +126,17 @@ describe("layerLinear", () => {
     })
   )
 
+  it.effect("refuses an artefact that was trained with other word vectors", () =>
+    Effect.gen(function* () {
+      const model = yield* Classify.loadArtefact(shipped)
+      const vectors = { ...model.manifest.vectors, name: "klingon-1" }
+      const artefact = LinearModel.encode({ ...model, manifest: { ...model.manifest, vectors } })
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(Classify.layerLinear({ artefact }))))
+      assert.strictEqual(error.reason, "Version")
+      assert.include(error.message, "klingon-1")
+    })
+  )
+
   it.effect("writes what it reads, byte for byte", () =>
     Effect.gen(function* () {
       const model = yield* Classify.loadArtefact(shipped)

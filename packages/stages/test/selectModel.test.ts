@@ -19,7 +19,8 @@ import { fallback } from "@interlock/stages/fallback"
 import { layerUnlimited } from "@interlock/stages/retry"
 import * as SelectModel from "@interlock/stages/selectModel"
 import type * as Predictor from "@interlock/stages/selectModel/predictor"
-import { Context, Effect, Layer, Random } from "effect"
+import * as WordVectors from "@interlock/stages/wordVectors"
+import { Context, Effect, Layer, Random, Result } from "effect"
 
 const small = { provider: "acme", model: "small" }
 const large = { provider: "acme", model: "large" }
@@ -51,18 +52,30 @@ const select = (one: SelectModel.Request) => SelectModel.Selector.use((selector)
 /** Predicts that `large` answers everything well, `local` badly, and `small` well when the prompt has no figures. */
 const predictor = (): Predictor.Predictor => {
   const structure = 47
+  const dimensions = 2
+  const vectors = Result.getOrThrow(
+    WordVectors.decode(
+      WordVectors.encode({
+        manifest: { format: WordVectors.format, featuriser: 1, name: "none", sources: [], words: 0, dimensions },
+        hashes: new Uint32Array(0),
+        scales: new Float32Array(0),
+        rows: new Int8Array(0)
+      })
+    )
+  )
   const weights = (digits: number) =>
-    Float32Array.from({ length: 2 + structure }, (_, index) => (index === 4 ? digits : 0))
+    Float32Array.from({ length: 2 + structure + dimensions }, (_, index) => (index === 4 ? digits : 0))
   return {
     manifest: {
       kind: "interlock-router",
-      features: 2,
+      features: 3,
       models: ["small", "acme/large", "local"],
       rows: 100,
       meanQuality: [0.7, 0.9, 0.2],
       meanCostUsd: [0, 0, 0],
       evaluation: { apgr: 0.7, low: 0.6, high: 0.8 },
       judges: [],
+      vectors: { name: "none", dimensions },
       dimension: 2,
       answerDimension: 2,
       checksum: 0
@@ -71,13 +84,14 @@ const predictor = (): Predictor.Predictor => {
       dimension: 2,
       rarity: new Float32Array(2),
       answerRarity: new Float32Array(0),
-      center: new Float32Array(structure),
-      spread: new Float32Array(structure).fill(1),
+      center: new Float32Array(structure + dimensions),
+      spread: new Float32Array(structure + dimensions).fill(1),
       // Figure 2 is ln(1 + numbers).
       weights: [weights(-5), weights(0), weights(0)],
       intercepts: Float32Array.of(0.95, 0.9, 0.2)
     },
-    judges: {}
+    judges: {},
+    vectors
   }
 }
 

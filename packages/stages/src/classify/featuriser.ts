@@ -92,6 +92,22 @@ export const words = (text: string): ReadonlyArray<string> => {
   return found.flatMap((each) => (unspaced.test(each) ? (each.match(unspacedAll) ?? []) : [each]))
 }
 
+const raw = (word: string): number => {
+  let hash = offset
+  for (let at = 0; at < word.length; at++) hash = Math.imul(hash ^ word.charCodeAt(at), prime)
+  return mix(hash)
+}
+
+const hashOf = (raw: number, kind: number): number => mix(raw ^ Math.imul(kind + 1, 0x9e3779b1))
+
+/**
+ * The hash of the feature of one word, as `words` cuts it.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const wordHash = (word: string): number => hashOf(raw(word), 0)
+
 /**
  * Makes a featuriser that keeps its own scratch memory, so that a call allocates little.
  *
@@ -133,8 +149,8 @@ export const make = (): ((text: string) => Features) => {
       slots[slot] = index + 1
     }
   }
-  const add = (raw: number, kind: number, first: number, last: number): void => {
-    const hash = mix(raw ^ Math.imul(kind + 1, 0x9e3779b1))
+  const add = (unmixed: number, kind: number, first: number, last: number): void => {
+    const hash = hashOf(unmixed, kind)
     let slot = hash & (slots.length - 1)
     for (;;) {
       const index = slots[slot]!
@@ -176,9 +192,7 @@ export const make = (): ((text: string) => Features) => {
     let beforeThat = start
     for (let index = 0; index < found.length; index++) {
       const each = found[index]!
-      let hash = offset
-      for (let at = 0; at < each.length; at++) hash = Math.imul(hash ^ each.charCodeAt(at), prime)
-      const current = mix(hash)
+      const current = raw(each)
       add(current, 0, index, index)
       add(Math.imul(before, 31) + current, 1, Math.max(0, index - 1), index)
       for (let other = Math.max(0, index - near); other < index; other++) {

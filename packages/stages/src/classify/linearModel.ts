@@ -1,27 +1,17 @@
 /**
- * A classifier over hashed features, as one artefact file: a manifest that says what it is, and its numbers. It is linear but for
- * one layer in between: the features add up to some units, those below zero are silent, and the others add up to the labels.
+ * A classifier over hashed features and word vectors, as one artefact file. It is linear but for one layer in between: the features,
+ * and the mean of the vectors of the words, add up to some units, those below zero are silent, and the others add up to the labels.
  *
  * A prediction takes some tens of microseconds and no service. The artefact is checked wholly before anything of it is used: its
- * magic, format and featuriser versions, sizes and SHA-256. It holds no code and no training text, only hashes and weights.
+ * magic, format, featuriser and vectors, sizes and SHA-256. It holds no code and no training text, only hashes and weights.
  *
  * @since 0.1.0
  */
-import { createHash } from "node:crypto"
 import { Result, Schema } from "effect"
+import * as Artefact from "../artefact.ts"
+import * as WordVectors from "../wordVectors.ts"
 import * as Featuriser from "./featuriser.ts"
 import * as Kernels from "./kernels.ts"
-
-/**
- * Why an artefact cannot be used.
- *
- * @category errors
- * @since 0.1.0
- */
-export class ArtefactError extends Schema.TaggedError<ArtefactError>()("@interlock/stages/ArtefactError", {
-  reason: Schema.Literals(["Missing", "Foreign", "Version", "Corrupt"]),
-  message: Schema.String
-}) {}
 
 /**
  * What an artefact says of itself, in plain JSON at its beginning.
@@ -40,6 +30,8 @@ export const Manifest = Schema.Struct({
   /** How many units lie between the features and the labels. */
   units: Schema.Natural,
   documents: Schema.Natural,
+  /** The word vectors that it was trained with: a text's mean of them is read after its features. */
+  vectors: Schema.Struct({ name: Schema.String, dimensions: Schema.Natural }),
   /** Weight of each kind of feature, in the order of `Featuriser.kinds`. */
   kindWeights: Schema.Array(Schema.Finite),
   /** Scores are multiplied by this before softmax; found by held-out likelihood. */
@@ -66,7 +58,7 @@ export type Manifest = typeof Manifest.Type
  * @category constants
  * @since 0.1.0
  */
-export const format = 2
+export const format = 3
 
 /**
  * A model in memory.
@@ -80,9 +72,9 @@ export interface LinearModel {
   readonly hashes: Uint32Array
   /** In how many training texts each feature was. */
   readonly frequencies: Uint16Array
-  /** What one step of a feature's row of weights stands for. */
+  /** What one step of a row of weights stands for. */
   readonly scales: Float32Array
-  /** One row of weights a feature: one for each unit. */
+  /** One row of weights a feature, then one a dimension of the word vectors: one weight for each unit. */
   readonly weights: Int8Array
   readonly unitBiases: Float32Array
   /** One row of weights a unit: one for each label, then the background's. */
@@ -117,6 +109,31 @@ export interface Prediction {
  */
 export const rarity = (documents: number, frequency: number): number =>
   Math.sqrt(Math.log((1 + documents) / (1 + frequency)) + 1)
+
+/**
+ * What a word's vector weighs in the mean over a text: its inverse document frequency (0 for a word of every text).
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const wordRarity = (documents: number, frequency: number): number =>
+  Math.log((1 + documents) / (1 + Math.min(frequency, 65_535, documents)))
+
+/** How long the mean of the vectors is, where the features have length 1. */
+const meaningLength = 0.4
+
+/**
+ * Gives the sum of a text's word vectors the length that units hear it at; nothing stays nothing.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const scaleMeaning = (meaning: Float64Array): void => {
+  let square = 0
+  for (const each of meaning) square += each * each
+  const factor = square > 0 ? meaningLength / Math.sqrt(square) : 0
+  for (let index = 0; index < meaning.length; index++) meaning[index]! *= factor
+}
 
 /**
  * How many numbers the guard looks at.
@@ -178,12 +195,28 @@ const near = Featuriser.kinds.indexOf("near")
 const mostFeatures = 65_536
 
 /**
- * Makes the function that predicts; it keeps its own scratch memory.
+ * Makes the function that predicts; it keeps its own scratch memory. `vectors` are those that the model was trained with; with
+ * others it fails.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const predictor = (model: LinearModel): ((text: string) => Prediction) => {
+export const predictor = (
+  model: LinearModel,
+  vectors: WordVectors.WordVectors
+): Result.Result<(text: string) => Prediction, Artefact.ArtefactError> => {
+  const { dimensions, name } = model.manifest.vectors
+  return name === vectors.manifest.name && dimensions === vectors.manifest.dimensions
+    ? Result.succeed(makePredictor(model, vectors))
+    : Result.fail(
+        new Artefact.ArtefactError({
+          reason: "Version",
+          message: `the artefact was trained with the word vectors ${name} of ${dimensions} numbers, this version has ${vectors.manifest.name} of ${vectors.manifest.dimensions}; ${kind.cure}`
+        })
+      )
+}
+
+const makePredictor = (model: LinearModel, vectors: WordVectors.WordVectors): ((text: string) => Prediction) => {
   const { biases, frequencies, hashes, manifest, outputs, scales, unitBiases, weights } = model
   const { documents, guard, kindWeights, labels, sharpness, units } = manifest
   const count = labels.length
@@ -195,9 +228,13 @@ export const predictor = (model: LinearModel): ((text: string) => Prediction) =>
   let capacity = 16
   while (capacity < hashes.length * 2) capacity *= 2
   const slots = new Int32Array(capacity * 2)
-  const factors = new Float32Array(hashes.length * 2)
+  const { dimensions } = vectors.manifest
+  const factors = new Float32Array((hashes.length + dimensions) * 2)
+  const wordRarities = new Float64Array(hashes.length)
   const wide = Math.ceil(columns / 4) * 4
-  const kernels = Kernels.make(weights.length + units * (wide + 1) * 4 + wide * 4 + mostFeatures * 8 + 256)
+  const kernels = Kernels.make(
+    weights.length + units * (wide + 1) * 4 + wide * 4 + (mostFeatures + dimensions) * 8 + 256
+  )
   const table = kernels.bytes(weights.length)
   for (let row = 0; row < order.length; row++) {
     const from = order[row]!
@@ -207,19 +244,24 @@ export const predictor = (model: LinearModel): ((text: string) => Prediction) =>
     slots[slot * 2 + 1] = row + 1
     factors[row * 2] = rarity(documents, frequencies[from]!)
     factors[row * 2 + 1] = scales[from]!
+    wordRarities[row] = wordRarity(documents, frequencies[from]!)
     table.view.set(weights.subarray(from * units, (from + 1) * units), row * units)
   }
+  for (let row = hashes.length; row < hashes.length + dimensions; row++) factors[row * 2 + 1] = scales[row]!
+  table.view.set(weights.subarray(hashes.length * units), hashes.length * units)
   const unseen = rarity(documents, 0)
+  const unseenWord = wordRarity(documents, 0)
+  const meaning = new Float64Array(dimensions)
   const outputTable = kernels.floats(units * wide)
   for (let unit = 0; unit < units; unit++) {
     outputTable.view.set(outputs.subarray(unit * columns, (unit + 1) * columns), unit * wide)
   }
   const sums = kernels.wholes(units)
-  const rows = kernels.wholes(mostFeatures)
-  const wholes = kernels.wholes(mostFeatures)
+  const rows = kernels.wholes(mostFeatures + dimensions)
+  const wholes = kernels.wholes(mostFeatures + dimensions)
   const padded = kernels.floats(wide)
   const scores = padded.view.subarray(0, columns)
-  const values = new Float32Array(mostFeatures)
+  const values = new Float32Array(mostFeatures + dimensions)
   const inputs = new Float64Array(guardSize)
   return (text) => {
     const features = featurise(text)
@@ -228,6 +270,7 @@ export const predictor = (model: LinearModel): ((text: string) => Prediction) =>
     let missing = 0
     let wordsKnown = 0
     let wordsAll = 0
+    meaning.fill(0)
     for (let index = 0; index < features.size && found < mostFeatures; index++) {
       const hash = features.hashes[index]! | 0
       const kind = features.kinds[index]!
@@ -236,6 +279,10 @@ export const predictor = (model: LinearModel): ((text: string) => Prediction) =>
       while (row !== 0 && slots[slot * 2] !== hash) {
         slot = (slot + 1) & (capacity - 1)
         row = slots[slot * 2 + 1]!
+      }
+      if (kind === 0) {
+        const word = vectors.rowOf(hash)
+        if (word >= 0) WordVectors.add(vectors, word, row === 0 ? unseenWord : wordRarities[row - 1]!, meaning)
       }
       const times = features.counts[index]!
       const damped = kindWeights[kind]! * (times === 1 ? 1 : 1 + Math.log(times))
@@ -257,14 +304,21 @@ export const predictor = (model: LinearModel): ((text: string) => Prediction) =>
     // Whole numbers from here on: the values of the text are blown up as far as 32 bits can hold the sums, which loses less than
     // a millionth.
     const inverse = norm > 0 ? 1 / Math.sqrt(norm) : 0
-    let largest = 0
-    for (let index = 0; index < found; index++) {
-      values[index] = values[index]! * inverse * factors[rows.view[index]! * 2 + 1]!
-      largest += values[index]!
+    for (let index = 0; index < found; index++) values[index]! *= inverse
+    scaleMeaning(meaning)
+    for (let index = 0; index < dimensions; index++) {
+      rows.view[found + index] = hashes.length + index
+      values[found + index] = meaning[index]!
     }
-    const blown = largest > 0 ? 2 ** 31 / (128 * largest) - found : 0
-    for (let index = 0; index < found; index++) wholes.view[index] = Math.round(values[index]! * blown)
-    kernels.sumWhole(rows.at, wholes.at, found, table.at, units, sums.at)
+    const heard = found + dimensions
+    let largest = 0
+    for (let index = 0; index < heard; index++) {
+      values[index]! *= factors[rows.view[index]! * 2 + 1]!
+      largest += Math.abs(values[index]!)
+    }
+    const blown = largest > 0 ? 2 ** 31 / (128 * largest) - heard : 0
+    for (let index = 0; index < heard; index++) wholes.view[index] = Math.round(values[index]! * blown)
+    kernels.sumWhole(rows.at, wholes.at, heard, table.at, units, sums.at)
     scores.set(biases)
     for (let unit = 0; unit < units; unit++) {
       const height = unitBiases[unit]! + (blown > 0 ? sums.view[unit]! / blown : 0)
@@ -301,27 +355,23 @@ export const predictor = (model: LinearModel): ((text: string) => Prediction) =>
   }
 }
 
-const magic = "ILKLINM1"
-const decodeManifest = Schema.decodeUnknownResult(Schema.fromJsonString(Manifest))
-
-const bytesOf = (array: ArrayBufferView): Uint8Array => new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
-
-const digest = (parts: ReadonlyArray<Uint8Array>): string => {
-  const hash = createHash("sha256")
-  for (const part of parts) hash.update(part)
-  return hash.digest("hex")
+const kind: Artefact.Kind<Manifest> = {
+  magic: "ILKLINM1",
+  noun: "classifier artefact",
+  cure: "train it again with `interlock learn classifier`",
+  manifest: Manifest
 }
 
 /**
- * Writes a model as one artefact. Equal models give equal bytes. Numbers are little-endian.
+ * Writes a model as one artefact. Equal models give equal bytes.
  *
  * @category encoding
  * @since 0.1.0
  */
 export const encode = (
   model: Omit<LinearModel, "manifest"> & { readonly manifest: Omit<Manifest, "sha256"> }
-): Uint8Array => {
-  const parts = [
+): Uint8Array =>
+  Artefact.encode(kind, model.manifest, [
     model.hashes,
     model.scales,
     model.unitBiases,
@@ -329,13 +379,7 @@ export const encode = (
     model.biases,
     model.frequencies,
     model.weights
-  ].map(bytesOf)
-  const manifest = new TextEncoder().encode(JSON.stringify({ ...model.manifest, sha256: digest(parts) }))
-  const head = new Uint8Array(magic.length + 4)
-  head.set(new TextEncoder().encode(magic))
-  new DataView(head.buffer).setUint32(magic.length, manifest.length, true)
-  return Buffer.concat([head, manifest, ...parts])
-}
+  ])
 
 /**
  * Reads an artefact, and says what is wrong with it when it is not whole, not ours, or of another version.
@@ -343,65 +387,33 @@ export const encode = (
  * @category encoding
  * @since 0.1.0
  */
-export const decode = (bytes: Uint8Array): Result.Result<LinearModel, ArtefactError> => {
-  const fail = (reason: ArtefactError["reason"], message: string) =>
-    Result.fail(
-      new ArtefactError({ reason, message: `${message}; train it again with \`interlock learn classifier\`` })
-    )
-  if (bytes.length < magic.length + 4 || new TextDecoder().decode(bytes.subarray(0, magic.length)) !== magic) {
-    return fail("Foreign", `the file does not begin with ${magic}: it is no classifier artefact`)
-  }
-  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(magic.length, true)
-  const from = magic.length + 4
-  if (from + length > bytes.length)
-    return fail("Corrupt", `the manifest is ${length} bytes long, and the file ends before that`)
-  const decoded = decodeManifest(new TextDecoder().decode(bytes.subarray(from, from + length)))
-  if (Result.isFailure(decoded)) return fail("Corrupt", "the manifest is not one of a classifier")
-  const manifest = decoded.success
-  if (manifest.format !== format)
-    return fail("Version", `the artefact has format ${manifest.format}, this version reads ${format}`)
-  if (manifest.featuriser !== Featuriser.version) {
-    return fail(
-      "Version",
-      `the artefact was trained with featuriser ${manifest.featuriser}, this version has ${Featuriser.version}`
-    )
-  }
-  if (manifest.guard.weights.length !== guardSize || manifest.kindWeights.length !== Featuriser.kinds.length) {
-    return fail("Corrupt", "the manifest has a guard or feature weights of the wrong size")
-  }
-  const { features, units } = manifest
-  if (units === 0 || units % 16 !== 0) return fail("Corrupt", `the manifest has ${units} units: not a multiple of 16`)
-  const labels = manifest.labels.length + (manifest.background ? 1 : 0)
-  const sizes = [features * 4, features * 4, units * 4, units * labels * 4, labels * 4, features * 2, features * units]
-  const expected = sizes.reduce((sum, size) => sum + size, from + length)
-  if (expected !== bytes.length)
-    return fail("Corrupt", `the file has ${bytes.length} bytes, its manifest says ${expected}`)
-  let at = from + length
-  // Copied, so that every array is aligned and the file's own buffer can go.
-  const parts = sizes.map((size) => {
-    const part = new Uint8Array(bytes.subarray(at, at + size))
-    at += size
-    return part
-  })
-  if (digest(parts) !== manifest.sha256)
-    return fail("Corrupt", "the numbers do not have the SHA-256 that the manifest names")
-  const [hashes, scales, unitBiases, outputs, biases, frequencies, weights] = parts as [
-    Uint8Array,
-    Uint8Array,
-    Uint8Array,
-    Uint8Array,
-    Uint8Array,
-    Uint8Array,
-    Uint8Array
-  ]
-  return Result.succeed({
-    manifest,
-    hashes: new Uint32Array(hashes.buffer, hashes.byteOffset, features),
-    scales: new Float32Array(scales.buffer, scales.byteOffset, features),
-    unitBiases: new Float32Array(unitBiases.buffer, unitBiases.byteOffset, units),
-    outputs: new Float32Array(outputs.buffer, outputs.byteOffset, units * labels),
-    biases: new Float32Array(biases.buffer, biases.byteOffset, labels),
-    frequencies: new Uint16Array(frequencies.buffer, frequencies.byteOffset, features),
-    weights: new Int8Array(weights.buffer, weights.byteOffset, features * units)
-  })
-}
+export const decode = (bytes: Uint8Array): Result.Result<LinearModel, Artefact.ArtefactError> =>
+  Result.map(
+    Artefact.decode(kind, format, bytes, (manifest, fail) => {
+      if (manifest.featuriser !== Featuriser.version) {
+        return fail(
+          "Version",
+          `the artefact was trained with featuriser ${manifest.featuriser}, this version has ${Featuriser.version}`
+        )
+      }
+      if (manifest.guard.weights.length !== guardSize || manifest.kindWeights.length !== Featuriser.kinds.length) {
+        return fail("Corrupt", "the manifest has a guard or feature weights of the wrong size")
+      }
+      const { features, units } = manifest
+      if (units === 0 || units % 16 !== 0)
+        return fail("Corrupt", `the manifest has ${units} units: not a multiple of 16`)
+      const labels = manifest.labels.length + (manifest.background ? 1 : 0)
+      const rows = features + manifest.vectors.dimensions
+      return [features * 4, rows * 4, units * 4, units * labels * 4, labels * 4, features * 2, rows * units]
+    }),
+    ({ manifest, parts }) => ({
+      manifest,
+      hashes: new Uint32Array(parts[0]!),
+      scales: new Float32Array(parts[1]!),
+      unitBiases: new Float32Array(parts[2]!),
+      outputs: new Float32Array(parts[3]!),
+      biases: new Float32Array(parts[4]!),
+      frequencies: new Uint16Array(parts[5]!),
+      weights: new Int8Array(parts[6]!)
+    })
+  )

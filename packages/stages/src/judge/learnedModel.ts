@@ -16,9 +16,9 @@
  */
 import { createHash } from "node:crypto"
 import { Result, Schema } from "effect"
+import { ArtefactError } from "../artefact.ts"
 import { words as wordsOf } from "../classify/featuriser.ts"
 import { language } from "../classify/language.ts"
-import { ArtefactError } from "../classify/linearModel.ts"
 import { withoutFlattery, withoutPadding } from "./hardening.ts"
 
 // ---------------------------------------------------------------------------------------------------------------

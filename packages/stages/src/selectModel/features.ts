@@ -1,11 +1,15 @@
 /**
- * What a router sees of a prompt, and of an answer to it: hashed words and word pairs, counts that say how hard a question is,
- * and checks that say whether an answer holds together. All of it is plain arithmetic on the text; nothing is asked of a model.
+ * What a router sees of a prompt, and of an answer to it: hashed words and word pairs, what the words mean, counts that say how hard a
+ * question is, and checks that say whether an answer holds together. All of it is plain arithmetic on the text; nothing is asked of a
+ * model.
  *
  * The reading is frozen by `version`: an artefact trained with one version is never used with another.
  *
  * @since 0.1.0
  */
+
+import * as Featuriser from "../classify/featuriser.ts"
+import * as WordVectors from "../wordVectors.ts"
 
 /**
  * The version of the reading; it changes whenever the same text, or its standardised figures, could give other numbers.
@@ -13,7 +17,7 @@
  * @category constants
  * @since 0.1.0
  */
-export const version = 2
+export const version = 3
 
 /**
  * Counts by hashed term, all slots different.
@@ -325,6 +329,22 @@ export const structure = (prompt: string): Float64Array => {
     many(Kind.than),
     Math.log1p(names)
   )
+}
+
+/**
+ * What a prompt is about: the sum of the vectors of its different words, scaled to length 1 (all zeros where it has no word that has one).
+ *
+ * @category reading
+ * @since 0.1.0
+ */
+export const meaning = (prompt: string, vectors: WordVectors.WordVectors): Float64Array => {
+  const sum = new Float64Array(vectors.manifest.dimensions)
+  for (const word of new Set(Featuriser.words(prompt))) {
+    const row = vectors.rowOf(Featuriser.wordHash(word))
+    if (row >= 0) WordVectors.add(vectors, row, 1, sum)
+  }
+  const length = Math.hypot(...sum)
+  return length === 0 ? sum : sum.map((value) => value / length)
 }
 
 /** The value of an expression of numbers, `+ - * /`, percent signs and brackets; `undefined` when it is none. */

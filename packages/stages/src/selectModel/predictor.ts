@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import { Effect, FileSystem, Path, type PlatformError, Schema } from "effect"
+import * as WordVectors from "../wordVectors.ts"
 import * as Features from "./features.ts"
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -12,8 +13,8 @@ import * as Features from "./features.ts"
 // ---------------------------------------------------------------------------------------------------------------
 
 /**
- * A linear function of one text block (hashed words, weighed by rarity and scaled to length 1) and one block of figures
- * (standardised), with one output for each model.
+ * A linear function of one text block (hashed words, weighed by rarity and scaled to length 1), one block of figures and one of what
+ * the words mean (both standardised), with one output for each model.
  *
  * @category models
  * @since 0.1.0
@@ -25,10 +26,10 @@ export interface Linear {
   readonly rarity: Float32Array
   /** The same for the answer; empty when answers are not read. */
   readonly answerRarity: Float32Array
-  /** Mean and spread of every figure. */
+  /** Mean and spread of every figure, then of every dimension of the meaning where that is read: a judge does not. */
   readonly center: Float32Array
   readonly spread: Float32Array
-  /** For each output: prompt slots, then answer slots, then figures. */
+  /** For each output: prompt slots, then answer slots, figures and dimensions. */
   readonly weights: ReadonlyArray<Float32Array>
   readonly intercepts: Float32Array
 }
@@ -44,6 +45,7 @@ export interface Predictor {
   readonly prompt: Linear
   /** Keyed by model: the qualities expected of every model once this one's answer is known. */
   readonly judges: { readonly [model: string]: Linear }
+  readonly vectors: WordVectors.WordVectors
 }
 
 /**
@@ -65,6 +67,8 @@ export const Manifest = Schema.Struct({
   /** What was measured by cross-validation: area under the curve of gap recovered, with its interval. */
   evaluation: Schema.Struct({ apgr: Schema.Number, low: Schema.Number, high: Schema.Number }),
   judges: Schema.Array(Schema.String),
+  /** The word vectors that it was trained with. */
+  vectors: Schema.Struct({ name: Schema.String, dimensions: Schema.Number }),
   dimension: Schema.Number,
   answerDimension: Schema.Number,
   /** FNV-1a over the weights' bytes, against truncation and mix-ups. */
@@ -176,7 +180,14 @@ export const figuresOf = (prompt: string, answer: string | undefined): Float64Ar
   return all
 }
 
-const apply = (linear: Linear, prompt: string, answer: string | undefined): ReadonlyArray<number> => {
+const none = new Float64Array(0)
+
+const apply = (
+  linear: Linear,
+  vectors: WordVectors.WordVectors,
+  prompt: string,
+  answer: string | undefined
+): ReadonlyArray<number> => {
   const asked = Features.terms(prompt, linear.dimension)
   const askedValues = weigh(asked, linear.rarity)
   const answered =
@@ -184,7 +195,13 @@ const apply = (linear: Linear, prompt: string, answer: string | undefined): Read
       ? undefined
       : Features.terms(answer, linear.answerRarity.length, { anyDigit: true, salt: answerSalt })
   const answeredValues = answered === undefined ? undefined : weigh(answered, linear.answerRarity)
-  const figures = standardise(figuresOf(prompt, answer), linear.center, linear.spread)
+  const raw = figuresOf(prompt, answer)
+  const count = raw.length
+  const figures = standardise(raw, linear.center.subarray(0, count), linear.spread.subarray(0, count))
+  const meaning =
+    linear.center.length === count
+      ? none
+      : standardise(Features.meaning(prompt, vectors), linear.center.subarray(count), linear.spread.subarray(count))
   const answerStart = linear.dimension
   const figureStart = linear.dimension + linear.answerRarity.length
   return linear.weights.map((weights, output) => {
@@ -195,7 +212,10 @@ const apply = (linear: Linear, prompt: string, answer: string | undefined): Read
         sum += answeredValues[index]! * weights[answerStart + answered.slots[index]!]!
       }
     }
-    for (let index = 0; index < figures.length; index++) sum += figures[index]! * weights[figureStart + index]!
+    for (let index = 0; index < count; index++) sum += figures[index]! * weights[figureStart + index]!
+    for (let index = 0; index < meaning.length; index++) {
+      sum += meaning[index]! * weights[figureStart + count + index]!
+    }
     return sum
   })
 }
@@ -208,7 +228,7 @@ const apply = (linear: Linear, prompt: string, answer: string | undefined): Read
  * @since 0.1.0
  */
 export const qualities = (predictor: Predictor, prompt: string): ReadonlyArray<number> =>
-  apply(predictor.prompt, prompt, undefined)
+  apply(predictor.prompt, predictor.vectors, prompt, undefined)
 
 /**
  * The same once `model` has answered: its own quality is judged by what it wrote. Without a judge for `model` (its answers were
@@ -224,7 +244,7 @@ export const qualitiesGiven = (
   answer: string
 ): ReadonlyArray<number> => {
   const judge = Object.hasOwn(predictor.judges, model) ? predictor.judges[model] : undefined
-  return judge === undefined ? qualities(predictor, prompt) : apply(judge, prompt, answer)
+  return judge === undefined ? qualities(predictor, prompt) : apply(judge, predictor.vectors, prompt, answer)
 }
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -315,6 +335,17 @@ export const decode = Effect.fnUntraced(function* (bytes: Uint8Array): Effect.fn
       `The artefact was trained with version ${manifest.features} of the features; this is version ${Features.version}.`
     )
   }
+  const vectors = yield* Effect.mapError(
+    WordVectors.english,
+    ({ message, reason }) => new InvalidRouter({ reason, message })
+  )
+  const { dimensions, name } = vectors.manifest
+  if (manifest.vectors.name !== name || manifest.vectors.dimensions !== dimensions) {
+    return yield* invalid(
+      "Version",
+      `The artefact was trained with the word vectors ${manifest.vectors.name} of ${manifest.vectors.dimensions} numbers; this version has ${name} of ${dimensions}.`
+    )
+  }
   const models = manifest.models.length
   const power = (value: number) =>
     Number.isInteger(value) && value > 0 && value <= widest && (value & (value - 1)) === 0
@@ -331,7 +362,7 @@ export const decode = Effect.fnUntraced(function* (bytes: Uint8Array): Effect.fn
   }
   const shapes = [false, ...manifest.judges.map(() => true)].map((judges) => {
     const answers = judges ? manifest.answerDimension : 0
-    const figures = Features.structureLength + (judges ? Features.checksLength : 0)
+    const figures = Features.structureLength + (judges ? Features.checksLength : dimensions)
     return { answers, figures, width: manifest.dimension + answers + figures }
   })
   const needed = shapes.reduce(
@@ -362,6 +393,7 @@ export const decode = Effect.fnUntraced(function* (bytes: Uint8Array): Effect.fn
   )
   return {
     manifest,
+    vectors,
     prompt: linears[0]!,
     judges: Object.fromEntries(manifest.judges.map((model, index) => [model, linears[index + 1]!]))
   }

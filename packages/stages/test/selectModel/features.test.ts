@@ -1,4 +1,6 @@
 import * as Features from "@interlock/stages/selectModel/features"
+import * as WordVectors from "@interlock/stages/wordVectors"
+import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
 
 const slots = (text: string, options?: { readonly anyDigit?: boolean }) => [
@@ -54,6 +56,21 @@ describe("features", () => {
       expect(checks).toHaveLength(Features.checksLength)
       expect(structure.every(Number.isFinite)).toBe(true)
     }
+  })
+
+  it("reads what a prompt is about, whatever its words", async () => {
+    const vectors = await Effect.runPromise(WordVectors.english)
+    const meaning = (text: string) => Features.meaning(text, vectors)
+    const likeness = (a: string, b: string) => {
+      const other = meaning(b)
+      return meaning(a).reduce((sum, value, index) => sum + value * other[index]!, 0)
+    }
+    expect(Math.hypot(...meaning("How many apples are left?"))).toBeCloseTo(1)
+    expect(meaning("left are apples MANY how how?")).toEqual(meaning("how many apples are left?"))
+    expect(meaning("把这句话翻译成英文").every((value) => value === 0)).toBe(true)
+    expect(likeness("physician prescribes pills", "doctor gives medicine")).toBeGreaterThan(
+      likeness("physician prescribes pills", "team wins football")
+    )
   })
 
   it("checks what an answer calculates, in several notations", () => {
