@@ -250,13 +250,18 @@ const readMeaning = (
   meaning: Float64Array
 ): void => {
   meaning.fill(0)
+  const weights = { known: 0, all: 0 }
   for (let at = matrix.starts[row]!; at < matrix.starts[row + 1]!; at++) {
     const column = matrix.columns[at]!
+    if (matrix.kinds[column] !== 0) continue
+    const weight = LinearModel.wordRarity(documents, frequencies[column]!)
+    weights.all += weight
     const word = matrix.vectorRows[column]!
-    if (word >= 0)
-      WordVectors.add(matrix.vectors, word, LinearModel.wordRarity(documents, frequencies[column]!), meaning)
+    if (word < 0) continue
+    weights.known += weight
+    WordVectors.add(matrix.vectors, word, weight, meaning)
   }
-  LinearModel.scaleMeaning(meaning)
+  LinearModel.scaleMeaning(meaning, weights)
 }
 
 /** A network in the memory of its kernels. */

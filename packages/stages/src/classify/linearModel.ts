@@ -119,19 +119,23 @@ export const rarity = (documents: number, frequency: number): number =>
 export const wordRarity = (documents: number, frequency: number): number =>
   Math.log((1 + documents) / (1 + Math.min(frequency, 65_535, documents)))
 
-/** How long the mean of the vectors is, where the features have length 1. */
+/** How long the mean of the vectors is, where the features have length 1 and every word has a vector. */
 const meaningLength = 0.4
 
 /**
- * Gives the sum of a text's word vectors the length that units hear it at; nothing stays nothing.
+ * Gives the sum of a text's word vectors the length that units hear it at: the longer, the greater the part of the text's words, by
+ * weight, that have vectors, so that one English word in a Chinese text does not speak for it. Nothing stays nothing.
  *
  * @category accessors
  * @since 0.1.0
  */
-export const scaleMeaning = (meaning: Float64Array): void => {
+export const scaleMeaning = (
+  meaning: Float64Array,
+  weights: { readonly known: number; readonly all: number }
+): void => {
   let square = 0
   for (const each of meaning) square += each * each
-  const factor = square > 0 ? meaningLength / Math.sqrt(square) : 0
+  const factor = square > 0 ? (meaningLength * weights.known) / (weights.all * Math.sqrt(square)) : 0
   for (let index = 0; index < meaning.length; index++) meaning[index]! *= factor
 }
 
@@ -271,6 +275,7 @@ const makePredictor = (model: LinearModel, vectors: WordVectors.WordVectors): ((
     let wordsKnown = 0
     let wordsAll = 0
     meaning.fill(0)
+    const wordWeights = { known: 0, all: 0 }
     for (let index = 0; index < features.size && found < mostFeatures; index++) {
       const hash = features.hashes[index]! | 0
       const kind = features.kinds[index]!
@@ -282,7 +287,12 @@ const makePredictor = (model: LinearModel, vectors: WordVectors.WordVectors): ((
       }
       if (kind === 0) {
         const word = vectors.rowOf(hash)
-        if (word >= 0) WordVectors.add(vectors, word, row === 0 ? unseenWord : wordRarities[row - 1]!, meaning)
+        const weight = row === 0 ? unseenWord : wordRarities[row - 1]!
+        wordWeights.all += weight
+        if (word >= 0) {
+          wordWeights.known += weight
+          WordVectors.add(vectors, word, weight, meaning)
+        }
       }
       const times = features.counts[index]!
       const damped = kindWeights[kind]! * (times === 1 ? 1 : 1 + Math.log(times))
@@ -305,7 +315,7 @@ const makePredictor = (model: LinearModel, vectors: WordVectors.WordVectors): ((
     // a millionth.
     const inverse = norm > 0 ? 1 / Math.sqrt(norm) : 0
     for (let index = 0; index < found; index++) values[index]! *= inverse
-    scaleMeaning(meaning)
+    scaleMeaning(meaning, wordWeights)
     for (let index = 0; index < dimensions; index++) {
       rows.view[found + index] = hashes.length + index
       values[found + index] = meaning[index]!

@@ -332,19 +332,25 @@ export const structure = (prompt: string): Float64Array => {
 }
 
 /**
- * What a prompt is about: the sum of the vectors of its different words, scaled to length 1 (all zeros where it has no word that has one).
+ * What a prompt is about: the sum of the vectors of its different words, as long as the part of these words that have one (all zeros
+ * where none has).
  *
  * @category reading
  * @since 0.1.0
  */
 export const meaning = (prompt: string, vectors: WordVectors.WordVectors): Float64Array => {
   const sum = new Float64Array(vectors.manifest.dimensions)
-  for (const word of new Set(Featuriser.words(prompt))) {
+  const words = new Set(Featuriser.words(prompt))
+  let known = 0
+  for (const word of words) {
     const row = vectors.rowOf(Featuriser.wordHash(word))
-    if (row >= 0) WordVectors.add(vectors, row, 1, sum)
+    if (row < 0) continue
+    known++
+    WordVectors.add(vectors, row, 1, sum)
   }
   const length = Math.hypot(...sum)
-  return length === 0 ? sum : sum.map((value) => value / length)
+  const factor = length === 0 ? 0 : known / (words.size * length)
+  return sum.map((value) => value * factor)
 }
 
 /** The value of an expression of numbers, `+ - * /`, percent signs and brackets; `undefined` when it is none. */

@@ -65,7 +65,8 @@ describe("features", () => {
       const other = meaning(b)
       return meaning(a).reduce((sum, value, index) => sum + value * other[index]!, 0)
     }
-    expect(Math.hypot(...meaning("How many apples are left?"))).toBeCloseTo(1)
+    expect(Math.hypot(...meaning("how many apples are left"))).toBeCloseTo(1)
+    expect(Math.hypot(...meaning("apples 苹果"))).toBeCloseTo(1 / 3)
     expect(meaning("left are apples MANY how how?")).toEqual(meaning("how many apples are left?"))
     expect(meaning("把这句话翻译成英文").every((value) => value === 0)).toBe(true)
     expect(likeness("physician prescribes pills", "doctor gives medicine")).toBeGreaterThan(
