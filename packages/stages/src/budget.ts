@@ -465,15 +465,18 @@ export const budget = Stage.around<{ in: Part.Part }>()(
               const before = present
               // What a try gave back may pay for the next one.
               if (extra.failed !== undefined) yield* settleOne(before, Exit.fail(extra.failed))
-              const begun = yield* Effect.option(begin(extra.model ?? before.model))
-              if (Option.isNone(begun)) return false
-              if (!(yield* outer(extra))) {
-                yield* begun.value.purse.settle(0)
-                return false
+              const begun = Option.getOrUndefined(yield* Effect.option(begin(extra.model ?? before.model)))
+              if (begun === undefined) return undefined
+              const unmade = begun.purse.settle(0)
+              const paid = yield* outer(extra)
+              if (paid === undefined) {
+                yield* unmade
+                return undefined
               }
-              if (extra.failed === undefined) beside.push(before)
-              present = begun.value
-              return true
+              // Another try may have been paid for meanwhile.
+              if (extra.failed === undefined || present !== before) beside.push(present)
+              present = begun
+              return { giveBack: Effect.andThen(unmade, paid.giveBack) }
             })
           )
         const asked = Effect.provideService(next(), TryPayer, pay)

@@ -68,7 +68,7 @@ export const fallbackWith = (options: FallbackOptions) => {
           Effect.fnUntraced(function* (error) {
             if (!(yield* budget.withdraw)) return yield* error
             const { model, provider } = rest[position]!
-            if (!(yield* pay({ model: { provider, model }, failed: error }))) return yield* error
+            if ((yield* pay({ model: { provider, model }, failed: error })) === undefined) return yield* error
             const reason = `fallback from ${current.provider}/${current.model}: ${error.reason._tag}`
             return yield* from({ ...choice, provider, model, reason }, position + 1)
           })

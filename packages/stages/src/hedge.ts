@@ -60,7 +60,7 @@ export const hedge = ({ after }: HedgeOptions) =>
       return yield* Effect.gen(function* () {
         yield* begin
         const early = yield* Effect.timeoutOption(Deferred.await(settled), after)
-        if (early._tag === "None" && (yield* budget.withdraw) && (yield* pay({}))) yield* begin
+        if (early._tag === "None" && (yield* budget.withdraw) && (yield* pay({})) !== undefined) yield* begin
         const [exit, own] = early._tag === "Some" ? early.value : yield* Deferred.await(settled)
         yield* Effect.uninterruptible(losers(Exit.isSuccess(exit) ? own : undefined))
         return yield* exit

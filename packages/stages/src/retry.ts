@@ -89,15 +89,27 @@ export interface ExtraTry {
 }
 
 /**
- * Whether the call in flight can pay for one more try. `budget` provides it to what stands below; `retry`, `fallback` and `hedge` ask
- * before each extra try, and make none where the answer is no. A stage of one's own that tries again should ask, too.
+ * A try that is paid for.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PaidTry {
+  /** For one that is not made after all. */
+  readonly giveBack: Effect.Effect<void>
+}
+
+/**
+ * Pays for one more try of the call in flight, or answers `undefined` where it cannot. `budget` provides it to what stands below;
+ * `retry`, `fallback` and `hedge` ask before each extra try, and make none that is not paid for. A stage of one's own that tries again
+ * should ask, too.
  *
  * @category references
  * @since 0.1.0
  */
-export const TryPayer: Context.Reference<(extra: ExtraTry) => Effect.Effect<boolean>> = Context.Reference(
+export const TryPayer: Context.Reference<(extra: ExtraTry) => Effect.Effect<PaidTry | undefined>> = Context.Reference(
   "@interlock/stages/TryPayer",
-  { defaultValue: () => (_: ExtraTry) => Effect.succeed(true) }
+  { defaultValue: () => (_: ExtraTry) => Effect.succeed<PaidTry | undefined>({ giveBack: Effect.void }) }
 )
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -165,9 +177,10 @@ export const retryWith = (options: RetryOptions) => {
             const asked = ModelError.retryAfterMs(error)
             if (asked !== undefined && asked > longest) return yield* error
             if (!(yield* budget.withdraw)) return yield* error
-            if (!(yield* pay({ failed: error }))) return yield* error
+            const paid = yield* pay({ failed: error })
+            if (paid === undefined) return yield* error
             const wait = asked ?? (yield* Random.next) * Math.min(longest, base * 2 ** done)
-            yield* Effect.sleep(wait)
+            yield* Effect.onInterrupt(Effect.sleep(wait), () => paid.giveBack)
             return yield* again(done + 1)
           })
         )

@@ -197,12 +197,68 @@ describe("budget", () => {
     it.effect("takes nothing for a try that another one who pays above it refuses", () =>
       Effect.gen(function* () {
         const model = yield* ScriptedModel.make([{ fail: lost }])
-        const refusing = Effect.provideService(TryPayer, () => Effect.succeed(false))
+        const refusing = Effect.provideService(TryPayer, () => Effect.undefined)
         expect(yield* Effect.flip(start.use(again).to(model.handler).run(facts(37)).pipe(refusing))).toBe(lost)
         expect(model.calls()).toBe(1)
         const after = yield* ScriptedModel.make([{ text: "", usage: used(1) }])
         expect(remaining(yield* start.to(after.handler).run(facts(1)))).toBe(56)
       }).pipe(alerts([]), provide(day(100)))
+    )
+
+    it.effect("takes nothing for a try that was waited for when the call was stopped", () =>
+      Effect.gen(function* () {
+        const busy = failure(new ModelError.RateLimited({ retryAfterMs: 10_000 }))
+        const model = yield* ScriptedModel.make([{ fail: busy }])
+        // Two budgets, one above the other, pay both.
+        const flow = start.use(Budget.budget).use(again).to(model.handler)
+        const fiber = yield* Effect.forkChild(flow.run(facts(37)))
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.interrupt(fiber)
+        expect(model.calls()).toBe(1)
+        const after = yield* ScriptedModel.make([{ text: "", usage: used(1) }])
+        expect(remaining(yield* start.to(after.handler).run(facts(1)))).toBe(96)
+      }).pipe(alerts([]), provide(day(100)))
+    )
+
+    it.effect("settles every try once, of two also that fail at the same time", () =>
+      Effect.gen(function* () {
+        const reserved: Array<Store.Reservation> = []
+        const settled: Array<Store.Reservation> = []
+        const store = yield* Store.LimitStore
+        const slow = Layer.succeed(Store.LimitStore, {
+          ...store,
+          reserve: (charges) =>
+            Effect.delay(store.reserve(charges), "10 millis").pipe(
+              Effect.tap((decision) =>
+                Effect.sync(() => decision._tag === "Allowed" && reserved.push(decision.reservation))
+              )
+            ),
+          settle: (reservation, amounts) =>
+            Effect.andThen(
+              Effect.sync(() => settled.push(reservation)),
+              store.settle(reservation, amounts)
+            )
+        })
+        const model = yield* ScriptedModel.make([
+          { delay: "2 seconds", fail: lost },
+          { delay: "990 millis", fail: lost },
+          { text: "", usage: used(7) }
+        ])
+        const flow = start
+          .use(hedge({ after: "1 second" }))
+          .use(again)
+          .to(model.handler)
+        const run = flow
+          .run(facts(37))
+          .pipe(Effect.provide(Budget.layer({ budgets: [day(1000)] }).pipe(Layer.provide(slow))))
+        const fiber = yield* Effect.forkChild(run)
+        yield* TestClock.adjust("1 minute")
+        yield* Fiber.join(fiber)
+        expect(model.calls()).toBeGreaterThan(2)
+        expect(reserved).toHaveLength(4)
+        expect(new Set(settled)).toEqual(new Set(reserved))
+        expect(settled).toHaveLength(reserved.length)
+      }).pipe(alerts([]), provide(day(1000)))
     )
 
     it.effect("takes nothing for tries that were turned away", () =>
