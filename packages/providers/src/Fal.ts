@@ -15,7 +15,7 @@
  */
 import { createHash, createPublicKey, verify } from "node:crypto"
 import { ImageRequest, Prompt } from "@interlock/model"
-import { Context, Duration, Effect, Layer } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Semaphore } from "effect"
 import { HttpClientRequest } from "effect/http"
 import type { Failure } from "./internal/aiSdkError.ts"
 import { begin, httpClient, json } from "./internal/exchange.ts"
@@ -193,7 +193,7 @@ export class Keys extends Context.Service<
   {
     /** The `x` of each Ed25519 key of fal's key set, in base64url. */
     readonly all: Effect.Effect<ReadonlyArray<string>, Webhook.WebhookRefused>
-    /** The same, looked up anew where that was not done just now: asked for when none of the known keys holds. */
+    /** The same, looked up anew where that was not tried just now: asked for when none of the known keys holds. */
     readonly renewed: Effect.Effect<ReadonlyArray<string>, Webhook.WebhookRefused>
   }
 >()("@interlock/providers/Fal/Keys") {}
@@ -211,20 +211,32 @@ export const layerKeys = (options: { readonly url?: string } = {}): Layer.Layer<
     Effect.gen(function* () {
       const client = yield* httpClient
       const none = () => refuse("fal", new Webhook.NoKeys(), "fal's keys cannot be fetched")
-      let known: { readonly keys: ReadonlyArray<string>; readonly at: number } | undefined
-      const notOlder = Effect.fnUntraced(function* (than: Duration.Input) {
+      const one = yield* Semaphore.make(1)
+      let known: ReadonlyArray<string> | undefined
+      let fetchedAt = 0
+      let triedAt = 0
+      const fetched = Effect.gen(function* () {
+        triedAt = yield* Clock.currentTimeMillis
         const exchange = yield* begin(client, { provider: "fal", model: "keys", prompt: { content: [] } })
-        const now = exchange.clock.currentTimeMillisUnsafe()
-        if (known !== undefined && now < known.at + Duration.toMillis(than)) return known.keys
         const url = options.url ?? "https://rest.fal.ai/.well-known/jwks.json"
         const answer = yield* Effect.mapError(json(exchange, HttpClientRequest.get(url), "connect"), none)
         const listed = isRecord(answer) && Array.isArray(answer["keys"]) ? answer["keys"] : []
         const keys = listed.flatMap((each) => (isRecord(each) && typeof each["x"] === "string" ? [each["x"]] : []))
         if (keys.length === 0) return yield* none()
-        known = { keys, at: now }
+        known = keys
+        fetchedAt = triedAt
         return keys
       })
-      return { all: notOlder("1 day"), renewed: notOlder("1 minute") }
+      /** The known keys while they will do; many who ask at once are one who fetches. */
+      const unless = (willDo: (now: number) => boolean) => {
+        const present = Effect.map(Clock.currentTimeMillis, (now) => (willDo(now) ? known : undefined))
+        const or = <E>(otherwise: Effect.Effect<ReadonlyArray<string>, E>) =>
+          Effect.flatMap(present, (keys) => (keys === undefined ? otherwise : Effect.succeed(keys)))
+        return or(one.withPermit(or(fetched)))
+      }
+      const minute = Duration.toMillis("1 minute")
+      const day = Duration.toMillis("1 day")
+      return { all: unless((now) => now < fetchedAt + day), renewed: unless((now) => now < triedAt + minute) }
     })
   )
 

@@ -1,3 +1,5 @@
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible"
 import { APICallError, type LanguageModelV4StreamPart } from "@ai-sdk/provider"
 import { describe, expect, it } from "@effect/vitest"
@@ -6,6 +8,7 @@ import { Caller, Chat, GenAi, Journal, ModelError, Parameters, Part, RawPrompt, 
 import { Cause, Duration, Effect, Exit, Fiber, Latch, Logger, Queue, References, Stream, Tracer } from "effect"
 import { TestClock } from "effect/testing"
 import { AiSdk, Timeouts } from "../src/index.ts"
+import { onHead, watchedFetch } from "../src/internal/aiSdkFetch.ts"
 import { canary, type Delivery, deliveries, everyWay, facts, flow, key, models } from "./fixture.ts"
 import { nobody, type Protocol, protocols, type Scene, wire } from "./wire.ts"
 
@@ -644,6 +647,32 @@ describe("one JSON text under 200 where a stream was asked for", () => {
   )
   // Google's events have nothing that they must have: this one is a stream that broke off.
   failing("something else", { status: 200, body: { a: 1 } }, { reason: { _tag: "Network" } }, live("google"))
+
+  it.effect("is read in time, however many blanks are in it", () =>
+    Effect.gen(function* () {
+      const server = yield* wire({ status: 200, body: { a: " ".repeat(1_000_000) } })
+      const error = yield* Effect.flip(ask("compatible", server.url, "live"))
+      expect(error).toMatchObject({ reason: { _tag: "InvalidAnswer" } })
+    })
+  )
+
+  it.effect("is no stream of JSON by the line, which comes as it is written", () =>
+    Effect.gen(function* () {
+      const server = createServer((_, response) => {
+        response.writeHead(200, { "content-type": "application/x-ndjson" }).write('{"response":"Hel"}\n')
+      })
+      yield* Effect.acquireRelease(
+        Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
+        () => Effect.sync(() => void server.close().closeAllConnections())
+      )
+      const { port } = server.address() as AddressInfo
+      const { signal } = new AbortController()
+      onHead(signal, () => {})
+      const response = yield* Effect.promise(() => watchedFetch(`http://127.0.0.1:${port}`, { signal }))
+      const { value } = yield* Effect.promise(() => response.body!.getReader().read())
+      expect(Buffer.from(value!).toString()).toBe('{"response":"Hel"}\n')
+    })
+  )
 
   it.effect("is a stream where it is one, whatever it is called", () =>
     Effect.gen(function* () {

@@ -723,6 +723,31 @@ describe("fal's keys that are exchanged", () => {
   )
 })
 
+describe("webhooks that were forged", () => {
+  it.effect("make one request for fal's keys a minute, many at once too, and where fal does not answer", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(now * 1000)
+      const server = yield* serve((_, index) =>
+        index === 0 ? { json: { keys: [{ kty: "OKP", crv: "Ed25519", x }] } } : { status: 503, json: {} }
+      )
+      yield* Effect.gen(function* () {
+        const body = receivers.fal.body("https://x.example")
+        const stranger = Effect.flip(Fal.receive(byFal(body, now, generateKeyPairSync("ed25519").privateKey)))
+        yield* Fal.receive(byFal(body, now))
+        yield* TestClock.adjust("2 minutes")
+        const refused = yield* Effect.all([stranger, stranger, stranger], { concurrency: "unbounded" })
+        expect(refused.map(({ reason }) => reason._tag)).toEqual(["NoKeys", "WrongSignature", "WrongSignature"])
+        expect(yield* stranger).toMatchObject({ reason: { _tag: "WrongSignature" } })
+        yield* Fal.receive(byFal(body, now))
+        expect(server.seen).toHaveLength(2)
+        yield* TestClock.adjust("1 minute")
+        yield* stranger
+        expect(server.seen).toHaveLength(3)
+      }).pipe(Effect.provide(Layer.merge(Webhook.layerInbox(), Fal.layerKeys({ url: server.url }))))
+    })
+  )
+})
+
 describe("the inbox", () => {
   it.effect("keeps no more unasked deliveries than it may, and never drops one that is waited for", () =>
     Effect.gen(function* () {

@@ -148,13 +148,17 @@ const untilDone = (response: Response): Response => {
   return new Response(events, { headers, status, statusText })
 }
 
+/** The media types of streams that are none of events: JSON by the line or after separators, Amazon's frames. */
+const otherStream = /eventstream|ndjson|jsonl|json-?lines|json-seq|stream\+json/i
+
 /**
  * Where a stream was asked for and one JSON text came under a status of success: an error that it states gets the status that it stands
  * for, and anything else becomes the only event of a stream, which is then no answer.
  */
 const asStream = async (response: Response): Promise<Response> => {
   const { body, headers, ok, status, statusText } = response
-  if (!ok || body === null || headers.get("content-type")?.includes("event-stream")) return response
+  const type = headers.get("content-type") ?? ""
+  if (!ok || body === null || type.includes("event-stream") || otherStream.test(type)) return response
   const reader = body.getReader()
   const decoder = new TextDecoder()
   const pieces: Array<Uint8Array> = []
@@ -170,7 +174,7 @@ const asStream = async (response: Response): Promise<Response> => {
   }
   const failed = isJson === true ? statedStatus(text) : undefined
   if (failed !== undefined) return new Response(text, { headers, status: failed })
-  const encoded = new TextEncoder().encode(`data: ${text.trim().replace(/\s*[\r\n]+\s*/g, " ")}\n\n`)
+  const encoded = new TextEncoder().encode(`data: ${text.trim().replaceAll(/[\r\n]/g, " ")}\n\n`)
   const rest = new ReadableStream<Uint8Array>({
     start: (controller) => {
       for (const piece of isJson === true ? [encoded] : pieces) controller.enqueue(piece)
