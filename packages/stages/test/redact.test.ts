@@ -578,12 +578,28 @@ describe("Vault", () => {
     }).pipe(Effect.provide(VaultStore.layerMemory))
   )
 
+  it.effect("does not open a value of before its conversation began anew in the place of another one", () =>
+    Effect.gen(function* () {
+      const assign = (name: string) => Vault.use((vault) => vault.assign(caller, people(name)))
+      let earlier: Uint8Array | undefined
+      const recording = tampered((kept) => {
+        earlier = kept[0]?.sealed
+        return kept
+      })
+      const replaying = tampered((kept) => kept.map((entry) => ({ ...entry, sealed: earlier! })))
+      yield* assign("Ada").pipe(through(recording))
+      yield* Vault.use((vault) => vault.forget(caller)).pipe(through(recording))
+      yield* assign("Grace").pipe(through(tampered((kept) => kept)))
+      expect((yield* Effect.flip(assign("Grace").pipe(through(replaying)))).message).toContain("does not open")
+    }).pipe(Effect.provide(VaultStore.layerMemory))
+  )
+
   it.effect("opens what was sealed before values were sealed to their numbers", () =>
     Effect.gen(function* () {
       // As it was: nonce, ciphertext and tag, with the type alone as associated data.
-      const sealing = Buffer.from(
-        hkdfSync("sha256", Redacted.value(rootKey), "", JSON.stringify(["vault", "seal", "acme", "c1"]), 32)
-      )
+      const derived = (use: string) =>
+        Buffer.from(hkdfSync("sha256", Redacted.value(rootKey), "", JSON.stringify(["vault", use, "acme", "c1"]), 32))
+      const sealing = derived("seal")
       const before = (value: string, nonce: Uint8Array) => {
         const cipher = createCipheriv("aes-256-gcm", sealing, nonce).setAAD(Buffer.from("PERSON"))
         return Buffer.concat([nonce, cipher.update(value, "utf8"), cipher.final(), cipher.getAuthTag()])
@@ -591,7 +607,7 @@ describe("Vault", () => {
       // The second nonce begins as a value does that has a version.
       const old = ["Ada", "Grace"].map((value, index) => ({
         type: "PERSON",
-        fingerprint: value,
+        fingerprint: createHmac("sha256", derived("fingerprint")).update(`PERSON\0${value}`).digest("base64url"),
         sealed: before(value, new Uint8Array(12).fill(index + 1)),
         number: index + 1
       }))

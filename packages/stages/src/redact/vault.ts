@@ -345,8 +345,10 @@ const makeSealed = (store: VaultStore["Service"], rootKey: Redacted.Redacted<Uin
       const name = nameOf(owner)
       const keyOf = ({ fingerprint, type }: Pick<Entry, "fingerprint" | "type">) => `${type}\0${fingerprint}`
       const wanted = new Map<string, Value & { readonly fingerprint: string }>()
+      const fingerprintOf = ({ type, value }: Value) =>
+        createHmac("sha256", marking).update(`${type}\0${value}`).digest("base64url")
       for (const { type, value } of values) {
-        const fingerprint = createHmac("sha256", marking).update(`${type}\0${value}`).digest("base64url")
+        const fingerprint = fingerprintOf({ type, value })
         wanted.set(keyOf({ type, fingerprint }), { type, value, fingerprint })
       }
       let kept = yield* store.put(name, [])
@@ -371,11 +373,18 @@ const makeSealed = (store: VaultStore["Service"], rootKey: Redacted.Redacted<Uin
         )
       }
       return yield* Effect.try({
-        try: () => kept.map((entry) => ({ type: entry.type, number: entry.number, value: open(sealing, entry) })),
+        try: () =>
+          kept.map((entry) => {
+            const { number, type } = entry
+            const value = open(sealing, entry)
+            // A conversation that was forgotten and began anew has the same key and the same numbers.
+            if (fingerprintOf({ type, value }) !== entry.fingerprint) throw new Error("it is another entry's value")
+            return { type, number, value }
+          }),
         catch: () =>
           new VaultError({
             message:
-              "A sealed value of the vault does not open: it or its number was changed, or it was sealed under another root key; forget the conversation or restore the key"
+              "A sealed value of the vault does not open: it, its number or its fingerprint was changed, or it was sealed under another root key; forget the conversation or restore the key"
           })
       })
     }),
