@@ -21,7 +21,10 @@ export interface Phases {
    * wait, since a model may reason for minutes and show nothing of it. Lower it where another model stands by.
    */
   readonly firstPart: Duration.Duration
-  /** From one part of a live call to the next. Default: 1 minute. */
+  /**
+   * From one part of a live call to the next. Default: 5 minutes, as in Node's `fetch`, since a model may reason between two parts, too,
+   * and show nothing of it.
+   */
   readonly idle: Duration.Duration
   /** From the start of a call, live or whole, to its end. Default: 10 minutes. */
   readonly whole: Duration.Duration
@@ -36,7 +39,7 @@ export interface Phases {
 export const defaults: Phases = {
   connect: Duration.seconds(30),
   firstPart: Duration.minutes(10),
-  idle: Duration.minutes(1),
+  idle: Duration.minutes(5),
   whole: Duration.minutes(10)
 }
 

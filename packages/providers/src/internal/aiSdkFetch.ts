@@ -103,6 +103,7 @@ const untilDone = (response: Response): Response => {
   const decoder = new TextDecoder("latin1")
   let line = ""
   let end: ReturnType<typeof endOf>
+  let mayBeOver = false
   /** Reads on, and says whether the answer is complete. */
   const sees = (text: string): boolean => {
     let from = 0
@@ -111,6 +112,7 @@ const untilDone = (response: Response): Response => {
       from = at + 1
       if (line === "" || line === "\r") {
         if (end === "event") return true
+        mayBeOver = end === "perhaps"
       } else if (line.startsWith("data:")) {
         end = endOf(line)
         if (end === "now") return true
@@ -123,7 +125,7 @@ const untilDone = (response: Response): Response => {
   /** The next bytes; where there may be none, for so long. */
   const next = (): ReturnType<typeof reader.read> => {
     const read = reader.read()
-    if (end !== "perhaps") return read
+    if (!mayBeOver) return read
     return new Promise((resolve, reject) => {
       const late = setTimeout(() => resolve({ done: true, value: undefined }), grace)
       read.then(resolve, reject).finally(() => clearTimeout(late))
