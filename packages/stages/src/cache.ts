@@ -434,6 +434,9 @@ const makeCall = Effect.fnUntraced(function* <E>(work: Work<E>) {
   if (!live) sink.push(parts)
 })
 
+/** The longest that a judge may take: nobody waits for it, and nobody else would end it. */
+const judging = Duration.minutes(10)
+
 /** Tells the semantic tier of the new entry, and has the shadowed match judged without making the caller wait. */
 const learn = Effect.fnUntraced(function* <E>(work: Work<E>, parts: ReadonlyArray<Part.Part>) {
   const { decision, key, question, store } = work
@@ -453,7 +456,7 @@ const learn = Effect.fnUntraced(function* <E>(work: Work<E>, parts: ReadonlyArra
         const cached = yield* read(store, match.key)
         if (cached === undefined || cached.error !== undefined) return yield* tier.value.forget(question, match)
         const before = cached.parts.reduce(Chat.protocol.append, Chat.protocol.empty())
-        const right = yield* judge.value.same(question.text, before.text, answer.text)
+        const right = yield* Effect.timeout(judge.value.same(question.text, before.text, answer.text), judging)
         yield* tier.value.judged(question, match, digest, right)
         const { bound } = yield* tier.value.certificate(question.traffic)
         yield* Metric.update(Metric.withAttributes(wrongHitBound, { traffic: question.traffic }), bound)

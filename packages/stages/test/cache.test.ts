@@ -19,7 +19,7 @@ import { cache, invalidate } from "@interlock/stages/cache"
 import { Embedder, layerHashed } from "@interlock/stages/cache/embedder"
 import { Lease, layerMemory as layerLeases } from "@interlock/stages/cache/lease"
 import { layerPolicy, type Policy } from "@interlock/stages/cache/policy"
-import { layerEqualText, layer as layerSemantic, SemanticTier } from "@interlock/stages/cache/semantic"
+import { AnswerJudge, layerEqualText, layer as layerSemantic, SemanticTier } from "@interlock/stages/cache/semantic"
 import { CacheStore, CacheStoreError, layerMemory } from "@interlock/stages/cache/store"
 import { layerScan, VectorIndex } from "@interlock/stages/cache/vectorIndex"
 import { Context, Deferred, Duration, Effect, Exit, Fiber, Layer, Random, Stream } from "effect"
@@ -864,6 +864,30 @@ describe("the semantic tier", () => {
           ])
         )
       }
+    })
+  )
+
+  it.effect("leaves a judge that hangs", () =>
+    Effect.gen(function* () {
+      let [begun, left] = [0, 0]
+      const hanging = Layer.succeed(AnswerJudge, {
+        same: () =>
+          Effect.onInterrupt(
+            Effect.suspend(() => {
+              begun++
+              return Effect.never
+            }),
+            () => Effect.sync(() => left++)
+          )
+      })
+      yield* Effect.gen(function* () {
+        yield* run({ text: ask(0) })
+        yield* run({ text: ask(4) })
+        yield* TestClock.adjust("9 minutes")
+        assert.deepStrictEqual([begun, left], [1, 0])
+        yield* TestClock.adjust("1 minute")
+        assert.deepStrictEqual([begun, left], [1, 1])
+      }).pipe(Effect.provide([byColour, layerMemory(), tier, hanging, layerPolicy({ jitter: 0 })]))
     })
   )
 
