@@ -43,17 +43,19 @@ export class Incomplete extends Schema.TaggedError<Incomplete>()("Incomplete", {
 }
 
 /**
- * Runs one prompt and says how it ended; only a defect or an interrupt is not an outcome.
+ * Runs one prompt and says how it ended; only a defect or an interrupt is not an outcome. What it cost is in the journal, its own when
+ * none is given.
  *
  * @category running
  * @since 0.1.0
  */
 export const call = <E, R>(
   prompt: PromptFile.Prompt,
-  ask: Options<E, R>["ask"]
+  ask: Options<E, R>["ask"],
+  given?: Journal.Journal
 ): Effect.Effect<Report.Outcome, never, R> =>
   Effect.gen(function* () {
-    const journal = Journal.make()
+    const journal = given ?? Journal.make()
     const began = yield* Clock.currentTimeNanos
     const exit = yield* Effect.exit(Effect.provideService(ask(prompt.prompt, prompt.id), Journal.Journal, journal))
     const latencyMs = Number((yield* Clock.currentTimeNanos) - began) / 1e6
@@ -67,7 +69,8 @@ export const call = <E, R>(
 
 /**
  * Runs prompts, `concurrency` at a time, and shows progress on standard error when it is a terminal. `finish` sees the outcomes
- * that are there when all is done or when the run is interrupted.
+ * that are there when all is done or when the run is interrupted, and then beside them, with the failure `Interrupted`, the calls under way
+ * that had left something behind, since that is paid for.
  *
  * @category running
  * @since 0.1.0
@@ -75,10 +78,22 @@ export const call = <E, R>(
 export const run = <E, R, A, R2>(
   prompts: ReadonlyArray<PromptFile.Prompt>,
   options: Pick<Options<E, R>, "ask" | "concurrency">,
-  finish: (outcomes: ReadonlyArray<Report.Outcome>, stopped: boolean) => Effect.Effect<A, never, R2>
+  finish: (
+    outcomes: ReadonlyArray<Report.Outcome>,
+    stopped: boolean,
+    interrupted: ReadonlyArray<Report.Outcome>
+  ) => Effect.Effect<A, never, R2>
 ): Effect.Effect<A, never, R | R2> =>
   Effect.suspend(() => {
     const outcomes: Array<Report.Outcome> = []
+    const underWay = new Map<PromptFile.Prompt, { readonly journal: Journal.Journal; readonly began: bigint }>()
+    const interrupted = Effect.map(Clock.currentTimeNanos, (now) =>
+      [...underWay].flatMap(([{ id, line }, { began, journal }]): ReadonlyArray<Report.Outcome> => {
+        const events = journal.events()
+        const failure = { failure: "Interrupted", message: "it was stopped before it was done" }
+        return events.length === 0 ? [] : [{ line, id, latencyMs: Number(now - began) / 1e6, events, ...failure }]
+      })
+    )
     const bar = new SingleBar(
       {
         format: " {bar} {percentage}% | {value}/{total} | {eta_formatted} left",
@@ -95,15 +110,25 @@ export const run = <E, R, A, R2>(
     return Effect.forEach(
       prompts,
       (prompt) =>
-        Effect.map(call(prompt, options.ask), (outcome) => {
-          outcomes.push(outcome)
-          if (shown) bar.update(outcomes.length)
+        Effect.flatMap(Clock.currentTimeNanos, (began) => {
+          const journal = Journal.make()
+          underWay.set(prompt, { journal, began })
+          return Effect.map(call(prompt, options.ask, journal), (outcome) => {
+            underWay.delete(prompt)
+            outcomes.push(outcome)
+            if (shown) bar.update(outcomes.length)
+          })
         }),
       { concurrency: options.concurrency ?? 8, discard: true }
     ).pipe(
-      Effect.onInterrupt(() => Effect.andThen(stop, finish(outcomes, true))),
+      Effect.onInterrupt(() =>
+        Effect.andThen(
+          stop,
+          Effect.flatMap(interrupted, (those) => finish(outcomes, true, those))
+        )
+      ),
       Effect.ensuring(stop),
-      Effect.andThen(Effect.suspend(() => finish(outcomes, false)))
+      Effect.andThen(Effect.suspend(() => finish(outcomes, false, [])))
     )
   })
 
@@ -148,9 +173,9 @@ export const command = <const Name extends string, E, R>(name: Name, options: Op
         return yield* new Incomplete({ message })
       }
       let unwritten = ""
-      const report = yield* run(prompts, { ask: options.ask, concurrency }, (outcomes, stopped) =>
+      const report = yield* run(prompts, { ask: options.ask, concurrency }, (outcomes, stopped, interrupted) =>
         Effect.gen(function* () {
-          const report = Report.make(outcomes, { badLines: bad.length, stopped })
+          const report = Report.make([...outcomes, ...interrupted], { badLines: bad.length, stopped })
           for (const { failure, line, message } of outcomes) {
             if (failure !== undefined) yield* Console.error(`${path}: line ${line} failed: ${message}`)
           }

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Chat, Journal } from "@interlock/model"
 import { PromptFile, Report, Workload } from "@interlock/workload"
 import { Deferred, Effect, Exit, Fiber, FileSystem, Schema, Stream } from "effect"
+import { TestClock } from "effect/testing"
 
 class Busy extends Schema.TaggedError<Busy>()("Busy", { message: Schema.String }) {}
 
@@ -124,6 +125,30 @@ describe("Workload", () => {
         reports.map(({ calls, stopped }) => ({ calls, stopped })),
         [{ calls: 1, stopped: true }]
       )
+    })
+  )
+
+  it.effect("what an interrupted call had cost by then is in the report", () =>
+    Effect.gen(function* () {
+      const begun = yield* Deferred.make<void>()
+      const ask = () =>
+        Journal.record({ ...attempt, costUsd: 0.25 }).pipe(
+          Effect.andThen(Deferred.succeed(begun, undefined)),
+          Effect.andThen(Effect.never),
+          Effect.onInterrupt(() => Journal.record({ ...attempt, outcome: "interrupted", costUsd: 0.5 }))
+        )
+      const reports: Array<Report.Report> = []
+      const fiber = yield* Effect.forkChild(
+        Workload.run(prompts(3), { ask, concurrency: 1 }, (outcomes, stopped, interrupted) =>
+          Effect.sync(() => void reports.push(Report.make([...outcomes, ...interrupted], { stopped })))
+        )
+      )
+      yield* Deferred.await(begun)
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.interrupt(fiber)
+      assert.lengthOf(reports, 1)
+      assert.strictEqual(reports[0]?.latencyMs.max, 2000)
+      assert.deepInclude(reports[0], { calls: 1, failures: { Interrupted: 1 }, attempts: 2, costUsd: 0.75 })
     })
   )
 
