@@ -95,7 +95,7 @@ export interface ExtraTry {
  * @since 0.1.0
  */
 export interface PaidTry {
-  /** For one that is not made after all. */
+  /** For one that is not made after all, since the call ends before. */
   readonly giveBack: Effect.Effect<void>
 }
 

@@ -867,6 +867,22 @@ describe("the semantic tier", () => {
     })
   )
 
+  it.effect("lets an answer pass when the index hangs as it is to remember it", () =>
+    Effect.gen(function* () {
+      const full = Layer.effect(
+        VectorIndex,
+        Effect.map(VectorIndex, (index) => ({ ...index, add: () => Effect.never }))
+      ).pipe(Layer.provide(layerScan()))
+      const hanging = layerSemantic({ alpha: 0.05 }).pipe(Layer.provide(Layer.merge(layerHashed(), full)))
+      yield* Effect.gen(function* () {
+        const answer = yield* Effect.forkChild(run({ text: ask(1) }))
+        yield* TestClock.adjust("2 seconds")
+        assert.strictEqual(answer.pollUnsafe()?._tag, "Success")
+        assert.strictEqual(outcome(yield* run({ text: ask(1) })), "exact")
+      }).pipe(Effect.provide([byColour, layerMemory(), hanging, layerEqualText, layerPolicy({ jitter: 0 })]))
+    })
+  )
+
   it.effect("leaves a judge that hangs", () =>
     Effect.gen(function* () {
       let [begun, left] = [0, 0]
