@@ -47,9 +47,9 @@ const generate = Effect.fnUntraced(function* (
           Effect.sync(() => candidates.set(id, candidatesOf(answer)))
         )
     },
-    (outcomes, stopped) =>
+    (outcomes, stopped, interrupted) =>
       Effect.gen(function* () {
-        const results = [...outcomes]
+        const results = [...outcomes, ...interrupted]
           .sort((a, b) => a.line - b.line)
           .map((outcome): Result => {
             const failure = outcome.message === undefined ? {} : { failure: outcome.message }

@@ -101,7 +101,11 @@ export const run = <A, E, R>(
     const system = yield* instructions(provider)
     const log = yield* AuditLog
     const seen = yield* Witness
-    const sumUp = Effect.fnUntraced(function* (outcomes: ReadonlyArray<Report.Outcome>, stopped: boolean) {
+    const sumUp = Effect.fnUntraced(function* (
+      outcomes: ReadonlyArray<Report.Outcome>,
+      stopped: boolean,
+      interrupted: ReadonlyArray<Report.Outcome>
+    ) {
       const ordered = [...outcomes].sort((a, b) => a.line - b.line)
       const events = ordered.flatMap((outcome) => outcome.events)
       const redactions: Record<string, number> = {}
@@ -126,7 +130,8 @@ export const run = <A, E, R>(
         {
           way,
           results: ordered.map((outcome) => resultOf(byId.get(outcome.id)!, outcome)),
-          report: Report.make(ordered, { stopped }),
+          // What was under way is no answer, and is paid for.
+          report: Report.make([...ordered, ...interrupted], { stopped }),
           redactions,
           outcomes: counted(events.flatMap((event) => (event._tag === "Cache" ? [event.outcome] : []))),
           planted: ordered.reduce((sum, { id }) => sum + (byId.get(id)?.personal?.length ?? 0), 0),
@@ -153,7 +158,7 @@ export const run = <A, E, R>(
             ).pipe(Context.add(Caller, { tenant: "brisa", subject: byId.get(id)!.customer, conversation: id }))
           )
       },
-      (outcomes, stopped) => Effect.orDie(sumUp(outcomes, stopped))
+      (outcomes, stopped, interrupted) => Effect.orDie(sumUp(outcomes, stopped, interrupted))
     )
   }).pipe(Effect.provide(services(way, disk)))
 }
