@@ -19,7 +19,7 @@ import { Caller, Chat, ChosenModel, Parameters, Part, Prompt, SafePrompt, type S
 import * as RedisCacheStore from "@interlock/redis/cacheStore"
 import * as Connection from "@interlock/redis/connection"
 import { cache } from "@interlock/stages/cache"
-import { layerHashed } from "@interlock/stages/cache/embedder"
+import { Embedder, layerLocal } from "@interlock/stages/cache/embedder"
 import { canonicalHash } from "@interlock/stages/cache/key"
 import { layer, type Question, SemanticTier } from "@interlock/stages/cache/semantic"
 import { type CacheStore, layerMemory } from "@interlock/stages/cache/store"
@@ -29,7 +29,7 @@ import { makePlanner, type Rules, rulesOf, type Segment } from "@interlock/stage
 import { Context, Duration, Effect, Layer, Random } from "effect"
 import * as Server from "../packages/redis/test/server.ts"
 
-const tier = (alpha: number) => layer({ alpha }).pipe(Layer.provide([layerHashed(), layerScan()]))
+const tier = (alpha: number) => layer({ alpha }).pipe(Layer.provide([layerLocal, layerScan()]))
 
 const readRows = async function* (file: string): AsyncGenerator<any> {
   for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })) {
@@ -330,6 +330,11 @@ const table = Effect.fnUntraced(function* () {
     )
   )
   say("redisHitMicros", yield* Effect.provide(measureHits, onRedis), "exact hit on Redis, us")
+
+  const embed = Effect.flatMap(Embedder, ({ embed }) =>
+    Effect.promise(() => microseconds(5_000, embed("how do I get my money back for a hotel that I never stayed at")))
+  )
+  say("embedMicros", yield* Effect.provide(embed, layerLocal), "local embedder, a sentence, us")
 
   calls = 0
   const many = pipeline.run(facts("the same question"))

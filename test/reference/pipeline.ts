@@ -9,7 +9,7 @@ import * as Stores from "@interlock/redis/stores"
 import { audit, layerMemory as auditMemory, auditText } from "@interlock/stages/audit"
 import { budget, layer as budgets } from "@interlock/stages/budget"
 import { cache } from "@interlock/stages/cache"
-import { Embedder, layerHashed, layerMany } from "@interlock/stages/cache/embedder"
+import { Embedder, layerLocal, layerMany } from "@interlock/stages/cache/embedder"
 import { layerEqualText, layer as semanticTier } from "@interlock/stages/cache/semantic"
 import { layerScan } from "@interlock/stages/cache/vectorIndex"
 import { checkRequest } from "@interlock/stages/checkRequest"
@@ -50,7 +50,7 @@ const embedder = Layer.unwrap(
       embedMany: (texts) => Effect.forEach(texts, (text) => Effect.map(embed(text), (vector) => Array.from(vector)))
     })
   )
-).pipe(Layer.provide(layerHashed()))
+).pipe(Layer.provide(layerLocal))
 
 /** Everything the stages ask for, over the given stores. */
 export const servicesOn = <E>(stores: Layer.Layer<Stores.Stores, E>) =>

@@ -16,7 +16,7 @@ import {
   type Settings
 } from "@interlock/model"
 import { cache, invalidate } from "@interlock/stages/cache"
-import { Embedder, layerHashed } from "@interlock/stages/cache/embedder"
+import { Embedder, layerHashed, layerLocal } from "@interlock/stages/cache/embedder"
 import { Lease, layerMemory as layerLeases } from "@interlock/stages/cache/lease"
 import { layerPolicy, type Policy } from "@interlock/stages/cache/policy"
 import { AnswerJudge, layerEqualText, layer as layerSemantic, SemanticTier } from "@interlock/stages/cache/semantic"
@@ -793,7 +793,7 @@ describe("the semantic tier", () => {
   const byColour = model((text) =>
     Effect.succeed(Reply.whole(Part.text(colours.find((colour) => text.includes(colour)) ?? "none")))
   )
-  const tier = layerSemantic({ alpha: 0.05 }).pipe(Layer.provide([layerHashed(), layerScan()]))
+  const tier = layerSemantic({ alpha: 0.05 }).pipe(Layer.provide([layerLocal, layerScan()]))
 
   it.effect("serves only when judged traffic has earned it, and never across partitions or in conversations", () =>
     Effect.gen(function* () {

@@ -36,12 +36,12 @@ interface Partition {
  * The graph proposes; similarities are worked out from int8 copies, as in the built-in scan, so that thresholds mean the same.
  *
  * ```ts
- * import { layerHashed } from "@interlock/stages/cache/embedder"
+ * import { layerLocal } from "@interlock/stages/cache/embedder"
  * import { layer } from "@interlock/stages/cache/semantic"
  * import { layerUsearch } from "@interlock/stages/cache/usearchIndex"
  * import { Layer } from "effect"
  *
- * export const tier = layer({ alpha: 0.05 }).pipe(Layer.provide([layerHashed(), layerUsearch()]))
+ * export const tier = layer({ alpha: 0.05 }).pipe(Layer.provide([layerLocal, layerUsearch()]))
  * ```
  *
  * @category layers
