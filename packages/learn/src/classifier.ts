@@ -1,7 +1,7 @@
 /**
  * Trains the local classifier of `classify` from rows of text and label, and writes it as one artefact.
  *
- * Small networks of one layer (features, units, labels) on hashed words, pairs and character n-grams, trained by stochastic gradient
+ * Small networks of one layer (features, units, labels) on hashed words, pairs, character n-grams and word vectors, trained by stochastic gradient
  * descent while words, features and units are left out by chance (Srivastava et al., "Dropout", 2014; whole words: Iyyer et al.,
  * "Deep Unordered Composition Rivals Syntactic Methods for Text Classification", 2015), and averaged. Held-out rounds, each without some of
  * the rows and wholly without some of the labels, calibrate them (one temperature, after Guo et al., "On Calibration of Modern
@@ -126,7 +126,7 @@ const near = Featuriser.kinds.indexOf("near")
  * few units, and give a small artefact.
  */
 const shapeOf = (labels: number): { readonly networks: number; readonly units: number } =>
-  labels > 32 ? { networks: 3, units: 64 } : { networks: 2, units: 32 }
+  labels > 32 ? { networks: 6, units: 64 } : { networks: 2, units: 32 }
 /** How often every row is seen, and how often at most where there are few rows. */
 const passes = 20
 const passesOfFew = 60

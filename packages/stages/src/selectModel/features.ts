@@ -348,9 +348,11 @@ export const meaning = (prompt: string, vectors: WordVectors.WordVectors): Float
     known++
     WordVectors.add(vectors, row, 1, sum)
   }
-  const length = Math.hypot(...sum)
-  const factor = length === 0 ? 0 : known / (words.size * length)
-  return sum.map((value) => value * factor)
+  let square = 0
+  for (let index = 0; index < sum.length; index++) square += sum[index]! * sum[index]!
+  const factor = square === 0 ? 0 : known / (words.size * Math.sqrt(square))
+  for (let index = 0; index < sum.length; index++) sum[index]! *= factor
+  return sum
 }
 
 /** The value of an expression of numbers, `+ - * /`, percent signs and brackets; `undefined` when it is none. */
