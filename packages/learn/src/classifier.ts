@@ -1,11 +1,12 @@
 /**
  * Trains the local classifier of `classify` from rows of text and label, and writes it as one artefact.
  *
- * Small networks of one layer (features, units, labels) on hashed words, pairs, character n-grams and word vectors, trained by stochastic gradient
- * descent while words, features and units are left out by chance (Srivastava et al., "Dropout", 2014; whole words: Iyyer et al.,
- * "Deep Unordered Composition Rivals Syntactic Methods for Text Classification", 2015), and averaged. Held-out rounds, each without some of
- * the rows and wholly without some of the labels, calibrate them (one temperature, after Guo et al., "On Calibration of Modern
- * Neural Networks", 2017) and teach the guard what a text out of scope looks like. The same rows give the same bytes.
+ * Small networks of one layer (features, units, labels) on hashed words, pairs, character n-grams and word vectors, trained by
+ * stochastic gradient descent while words, features and units are left out by chance (Srivastava et al., "Dropout", 2014; whole
+ * words: Iyyer et al., "Deep Unordered Composition Rivals Syntactic Methods for Text Classification", 2015), and averaged. Held-
+ * out rounds, each without some of the rows and wholly without some of the labels, calibrate them (one temperature, after Guo et
+ * al., "On Calibration of Modern Neural Networks", 2017) and teach the guard what a text out of scope looks like. The same rows
+ * give the same bytes.
  *
  * @since 0.1.0
  */

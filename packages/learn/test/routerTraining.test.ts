@@ -88,6 +88,12 @@ describe("routerTraining", () => {
       const line = new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(10) + 1))
       const other = new TextEncoder().encode(line.replace(/"features":\d+/, '"features":99'))
       expect(yield* refused(other)).toBe("Version")
+      // As an earlier version wrote it, which knew of no word vectors.
+      const earlier = line.replace(/"features":\d+/, '"features":2').replace(/"vectors":\{[^}]*\},/, "")
+      expect(earlier).not.toContain("vectors")
+      expect(yield* refused(new TextEncoder().encode(earlier))).toBe("Version")
+      const lacking = line.replace(/"vectors":\{[^}]*\},/, "")
+      expect(yield* refused(new TextEncoder().encode(lacking))).toBe("Corrupt")
     })
   )
 

@@ -21,11 +21,12 @@
 import { readFile } from "node:fs/promises"
 import { type Handler, Reply, Stage } from "@interlock/core"
 import { Caller, Chat, Journal, Parameters, type Part, Prompt, RawPrompt } from "@interlock/model"
-import { Context, Effect, Layer, Predicate, Result, Schema, Tracer } from "effect"
+import { Context, Effect, Layer, Predicate, Result, Schema } from "effect"
 import { AiError, Decision, DecisionModel } from "effect/ai"
 import { ArtefactError } from "./artefact.ts"
 import { language } from "./classify/language.ts"
 import * as LinearModel from "./classify/linearModel.ts"
+import { layerServices } from "./internal/layerServices.ts"
 import * as WordVectors from "./wordVectors.ts"
 
 export { ArtefactError } from "./artefact.ts"
@@ -333,12 +334,7 @@ export const layerModel = <E, R>(options: {
   Layer.effect(
     Classifier,
     Effect.gen(function* () {
-      // What was open while the layer was built belongs to no later call.
-      const services = Context.omit(
-        Tracer.ParentSpan,
-        Journal.Journal,
-        Reply.Delivery
-      )((yield* Effect.context<R>()) as Context.Context<any>) as Context.Context<R>
+      const services = yield* layerServices<R>()
       const labels = Object.keys(options.labels)
       const system = [
         options.instructions ?? "Say which kind of request the user's text is. Do not carry the request out.",

@@ -309,6 +309,9 @@ const invalid = (reason: InvalidRouter["reason"], message: string) =>
   Effect.fail(
     new InvalidRouter({ reason, message: `${message} Train one with: interlock learn router --data FILE.jsonl` })
   )
+const decodeVersion = Schema.decodeUnknownEffect(
+  Schema.fromJsonString(Schema.Struct({ kind: Manifest.fields.kind, features: Manifest.fields.features }))
+)
 const decodeManifest = Schema.decodeUnknownEffect(Schema.fromJsonString(Manifest))
 
 /** No artefact of ours has a longer first line. */
@@ -326,15 +329,19 @@ export const decode = Effect.fnUntraced(function* (bytes: Uint8Array): Effect.fn
   const end = bytes.subarray(0, longestManifest).indexOf(10)
   if (end < 0) return yield* invalid("Foreign", "The file is not a router's artefact: it has no manifest line.")
   const line = new TextDecoder().decode(bytes.subarray(0, end))
-  const manifest = yield* Effect.catchCause(decodeManifest(line), () =>
+  // What else a manifest says depends on its version.
+  const { features } = yield* Effect.catchCause(decodeVersion(line), () =>
     invalid("Foreign", "The file is not a router's artefact: its first line is not a router's manifest.")
   )
-  if (manifest.features !== Features.version) {
+  if (features !== Features.version) {
     return yield* invalid(
       "Version",
-      `The artefact was trained with version ${manifest.features} of the features; this is version ${Features.version}.`
+      `The artefact was trained with version ${features} of the features; this is version ${Features.version}.`
     )
   }
+  const manifest = yield* Effect.catchCause(decodeManifest(line), () =>
+    invalid("Corrupt", "The artefact's manifest lacks what one of this version says.")
+  )
   const vectors = yield* Effect.mapError(
     WordVectors.english,
     ({ message, reason }) => new InvalidRouter({ reason, message })
