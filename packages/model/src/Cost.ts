@@ -157,7 +157,8 @@ export const tokens = (input: number, output: number): Part.Usage => ({
  *
  * Cached and written input, images and reasoning are billed at their own rates where the catalogue has them, long
  * prompts by their tier, and batches at the provider's factor. It is `Unpriced` when the entry has no prices, when the
- * usage lacks a count that has a price, when the size of an image is not known that is billed by it, or when a batch or a service tier was asked of a model without a price for it.
+ * usage lacks a count that has a price, when the size of an image is not known that is billed by it, or when a batch or a service
+ * tier was asked of a model without a price for it.
  *
  * @category pricing
  * @since 0.1.0

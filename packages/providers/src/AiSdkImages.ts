@@ -1,9 +1,9 @@
 /**
  * `AiSdkImages` makes any image model of the AI SDK (`ImageModelV4`) a provider or a handler.
  *
- * What it is asked for beyond what one request of the model gives is asked for in several, whose seeds follow one another. A model of the AI SDK does not stream,
- * so a live reply brings whole pictures, as the requests come back; what a model warns of (a seed or a size that it did not heed)
- * is in the finish part's `metadata.interlock.warnings`.
+ * What it is asked for beyond what one request of the model gives is asked for in several, whose seeds follow one another. A model
+ * of the AI SDK does not stream, so a live reply brings whole pictures, as the requests come back; what a model warns of (a seed
+ * or a size that it did not heed) is in the finish part's `metadata.interlock.warnings`.
  *
  * ```ts
  * import { createOpenAICompatible } from "@ai-sdk/openai-compatible"

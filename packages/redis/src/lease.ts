@@ -23,8 +23,8 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])`)
 
 /**
- * Leases on Redis, under keys that begin with `interlock:lease:` and the name (`"interlock"` when left out). Needs `RedisConnection`. Waiting asks again every 10 ms, and
- * less often the longer it takes, up to every 100 ms.
+ * Leases on Redis, under keys that begin with `interlock:lease:` and the name (`"interlock"` when left out). Needs
+ * `RedisConnection`. Waiting asks again every 10 ms, and less often the longer it takes, up to every 100 ms.
  *
  * @category layers
  * @since 0.1.0

@@ -13,9 +13,9 @@
  *    socket (Docker's, a database's, an agent's for keys) can be reached.
  *
  * What does not: Node's documentation says that its permission model is no boundary against hostile code (without a root of its own,
- * `node:sqlite` makes files and `node:net` reaches Unix sockets in spite of it), and a hole in the kernel is a hole in the sandbox. It keeps accidents and ordinary malice on the
- * machine of a developer; a service that runs strangers' code should run it in a container without privileges or in a virtual machine
- * as well, and can: `Sandbox` is a service with one method.
+ * `node:sqlite` makes files and `node:net` reaches Unix sockets in spite of it), and a hole in the kernel is a hole in the
+ * sandbox. It keeps accidents and ordinary malice on the machine of a developer; a service that runs strangers' code should run it
+ * in a container without privileges or in a virtual machine as well, and can: `Sandbox` is a service with one method.
  *
  * ```ts
  * import { layer, Sandbox } from "@interlock/stages/judge/sandbox"

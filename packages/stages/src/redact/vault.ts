@@ -321,7 +321,7 @@ const makeSealed = (store: VaultStore["Service"], rootKey: Redacted.Redacted<Uin
     ])
   }
   const unseal = (key: Uint8Array, bound: Uint8Array, sealed: Uint8Array): string => {
-    const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, 12))
+    const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, 12), { authTagLength: 16 })
       .setAAD(bound)
       .setAuthTag(sealed.subarray(-16))
     return Buffer.concat([decipher.update(sealed.subarray(12, -16)), decipher.final()]).toString("utf8")
